@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * detect: what some bytes are. Content decides, never a name (hardening.md section 1.1).
+ * All signatures are checked; exactly one class may match. Pure functions, any thread. */
+#ifndef DR_DETECT_DETECT_H
+#define DR_DETECT_DETECT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "util/err.h"
+
+#define DETECT_HEAD_BYTES ((size_t)68 << 10)
+#define DETECT_TAIL_BYTES ((size_t)1024)
+
+enum detect_class {
+	DETECT_RAW,
+	DETECT_LZ4,
+	DETECT_LZ4_LEGACY,
+	DETECT_SKIPPABLE, /* a skippable frame: lz4 or zstd, the next magic decides */
+	DETECT_ZSTD,
+	DETECT_XZ,
+	DETECT_GZIP,
+	DETECT_BZIP2,
+	DETECT_QCOW2,
+};
+
+enum detect_level {
+	DETECT_OUTER,        /* the upload itself: codecs, qcow2 and raw are fine */
+	DETECT_DECOMPRESSED, /* below one codec: qcow2 and raw */
+	DETECT_DISK,         /* decoded from a qcow2: only raw */
+};
+
+struct detect_head {
+	const uint8_t *p;
+	size_t len;       /* DETECT_HEAD_BYTES, fewer only when the input is that short */
+	bool whole;       /* the input ends with the head */
+};
+
+/* detect_head_class: the class of an input by its head, or a refusal in the words of the table in
+ * section 1.1 (format-vmdk, nested-compression, ambiguous-format, not-an-image, empty …).
+ * DETECT_SKIPPABLE is resolved as far as the head reaches: the class of the first real frame, or
+ * DETECT_SKIPPABLE when it lies beyond.
+ *   0, or -1: UNSUPPORTED or INVALID with a reason. */
+int detect_head_class(const struct detect_head *head, enum detect_level level,
+		      enum detect_class *ret, struct dr_err *err) DR_MUST_CHECK;
+
+/* detect_tail_check: the last bytes of a disk taken as raw: fixed VHD footer, DMG "koly".
+ *   tail, len  the last min(1024, total) bytes. */
+int detect_tail_check(const uint8_t *tail, size_t len, struct dr_err *err) DR_MUST_CHECK;
+
+/* detect_boot_warnings: "no-boot-record", "partition-beyond-end" (section 1.2), NULL-terminated
+ * static strings; at most 3 and the NULL are written.
+ *   head of the decoded disk; tail its last bytes (GPT backup header); total its length. */
+void detect_boot_warnings(const struct detect_head *head, const uint8_t *tail, size_t tail_len,
+			  uint64_t total, const char *ret[static 4]);
+
+const char *detect_class_name(enum detect_class c); /* "raw" "lz4" "lz4-legacy" "zstd" "qcow2" … */
+
+#endif

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * stream/spool: makes a stream seekable by writing it to a scratch file while it is read.
+ *
+ *   in --(spool thread: stream_read, pwrite)--> scratch file --> pread by the format decoder
+ *                              watermark ------^ (waits until the bytes wanted have landed)
+ *
+ * The spool has one thread of its own, made by spool_open() before the sandbox closes; it pulls
+ * from the stream given to spool_start() until the end. stream_pread() waits for the watermark;
+ * past the end of the input it is "truncated". Nothing is reread from the input. */
+#ifndef DR_STREAM_SPOOL_H
+#define DR_STREAM_SPOOL_H
+
+#include "stream/stream.h"
+
+struct spool;
+
+/* spool_open: over scratch file `fd` (borrowed, empty, read-write); starts the thread, idle.
+ *   max_bytes  the input may not be longer: LIMIT "too-large". */
+int spool_open(struct spool **ret, int fd, uint64_t max_bytes, struct dr_err *err) DR_MUST_CHECK;
+/* spool_start: begin pulling from `in` (owned from here on). Once. */
+void spool_start(struct spool *sp, struct stream *in);
+/* spool_stream: the seekable view; borrowed, lives as long as the spool. pread from any thread. */
+struct stream *spool_stream(struct spool *sp);
+/* spool_length: waits for the end of the input. The length, or -1 with the input's failure. */
+int64_t spool_length(struct spool *sp, struct dr_err *err) DR_MUST_CHECK;
+/* spool_landed: bytes written so far; 
+ *   ret_ended  the input has ended well, and the value is its length. */
+uint64_t spool_landed(struct spool *sp, bool *ret_ended);
+/* spool_close: stops pulling at the next read, ends the thread, closes `in`. NULL is fine. */
+void spool_close(struct spool *sp);
+
+DR_DEFINE_CLEANUP(struct spool, spool_close);
+
+#endif

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * util/clock: durations are monotonic, dates are wall time. */
+#ifndef DR_UTIL_CLOCK_H
+#define DR_UTIL_CLOCK_H
+
+#include <stdint.h>
+
+/* dr_now_ms: monotonic milliseconds; only differences mean anything. */
+uint64_t dr_now_ms(void);
+/* dr_wall: seconds since 1970 UTC. */
+int64_t dr_wall(void);
+void dr_sleep_ms(uint64_t ms);
+
+#define DR_TIME_TEXT 32
+/* dr_time_iso: "2023-01-03T13:08:05Z" (api.md section 0). */
+void dr_time_iso(int64_t t, char ret[static DR_TIME_TEXT]);
+/* dr_time_http: "Tue, 03 Jan 2023 13:08:05 GMT" (RFC 9110 section 5.6.7). */
+void dr_time_http(int64_t t, char ret[static DR_TIME_TEXT]);
+
+#endif
