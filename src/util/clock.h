@@ -12,7 +12,7 @@ uint64_t dr_now_ms(void);
 int64_t dr_wall(void);
 void dr_sleep_ms(uint64_t ms);
 
-#define DR_TIME_TEXT 32
+#define DR_TIME_TEXT 80
 /* dr_time_iso: "2023-01-03T13:08:05Z" (api.md section 0). */
 void dr_time_iso(int64_t t, char ret[static DR_TIME_TEXT]);
 /* dr_time_http: "Tue, 03 Jan 2023 13:08:05 GMT" (RFC 9110 section 5.6.7). */
