@@ -2,6 +2,7 @@
 #include "stream/stream.h"
 
 #include <assert.h>
+#include <limits.h>
 
 #include "util/checked.h"
 
