@@ -268,12 +268,11 @@ static int verdict(const struct ring *r, struct dr_err *err)
 	return dr_refuse(err, v.code, v.reason, "%s", v.msg);
 }
 
-int ring_take(struct ring *r, struct ring_item *ret, struct dr_err *err)
+/* next_ready: 1 when a record waits, 0 at a good end. */
+static int next_ready(struct ring *r, struct dr_err *err)
 {
-	const struct ring_record *rec;
-	uint32_t seen, published, state, type;
+	uint32_t seen, published, state;
 
-	assert(!r->taken);
 	for (;;) {
 		seen = atomic_load(&r->sh->to_consumer.count);
 		state = atomic_load(&r->sh->state);
@@ -283,13 +282,39 @@ int ring_take(struct ring *r, struct ring_item *ret, struct dr_err *err)
 			return dr_fail(err, DR_CORRUPT, "the writer's ring index jumped");
 		r->published = published;
 		if (published != r->released)
-			break;
+			return 1;
 		if (state == RING_FAILED)
 			return verdict(r, err);
 		if (state != RING_OPEN)
 			return 0;
 		event_wait(&r->sh->to_consumer, seen);
 	}
+}
+
+int ring_wait(struct ring *r, struct dr_err *err)
+{
+	return next_ready(r, err) < 0 ? -1 : 0;
+}
+
+int ring_failure(const struct ring *r, struct dr_err *ret)
+{
+	if (atomic_load(&r->sh->state) != RING_FAILED)
+		return 0;
+	dr_err_clear(ret);
+	verdict(r, ret);
+	return 1;
+}
+
+int ring_take(struct ring *r, struct ring_item *ret, struct dr_err *err)
+{
+	const struct ring_record *rec;
+	uint32_t type;
+	int rc;
+
+	assert(!r->taken);
+	rc = next_ready(r, err);
+	if (rc <= 0)
+		return rc;
 	rec = &r->sh->records[r->released & (r->slots - 1)];
 	type = atomic_load_explicit(&rec->type, memory_order_relaxed);
 	ret->len = atomic_load_explicit(&rec->len, memory_order_relaxed);

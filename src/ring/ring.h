@@ -35,6 +35,8 @@ enum ring_fact {
 	RING_FACT_SOURCE_TOTAL,  /* announced length of the source */
 	RING_FACT_SOURCE_DONE,   /* bytes taken from the source */
 	RING_FACT_VIRTUAL_SIZE,  /* of the disk, once known */
+	RING_FACT_LENGTH_PROVEN, /* 1: the source announced its length, or its digest is checked;
+				  * together with SOURCE_TOTAL set before the first item */
 	RING_FACTS = 8,
 };
 
@@ -68,9 +70,14 @@ int ring_publish_zero(struct ring *r, uint64_t len, struct dr_err *err) DR_MUST_
 #define RING_NOTE_BYTES 3072
 void ring_finish(struct ring *r, const struct dr_err *verdict, const char *note);
 
+/* ring_wait: until there is an item, or the end; takes nothing. 0, or -1 as ring_take. */
+int ring_wait(struct ring *r, struct dr_err *err) DR_MUST_CHECK;
 /* ring_take: the next item. 1; 0 at a good end; -1 with the producer's verdict or CORRUPT. */
 int ring_take(struct ring *r, struct ring_item *ret, struct dr_err *err) DR_MUST_CHECK;
 void ring_release(struct ring *r);
+/* ring_failure: after the producer's failed end: its verdict, without being the consumer. 1 and
+ * *ret filled; 0 when it has not failed. */
+int ring_failure(const struct ring *r, struct dr_err *ret);
 /* ring_abandon: the consumer gives up; the producer's next wait fails. */
 void ring_abandon(struct ring *r);
 /* ring_note: the producer's note, copied and bounded, "" when none; only after the end. */
