@@ -3,8 +3,8 @@
  * auth: credentials in, principals out (api.md sections 1 and 7.2).
  *
  * Passwords are hashed with Argon2id (libsodium, interactive limits); client secrets (15 characters
- * of [a-z0-9]) and tokens (40 hex) are random, so a plain SHA-256 of them is stored. Comparisons are
- * constant time, and an unknown name costs what a wrong password costs. Any thread. */
+ * of [a-z0-9]) and tokens (40 hex) are random, so a plain SHA-256 of them is stored. Comparisons
+ * are constant time, and an unknown name costs what a wrong password costs. Any thread. */
 #ifndef DR_AUTH_AUTH_H
 #define DR_AUTH_AUTH_H
 
@@ -13,6 +13,7 @@
 #define TOKEN_TEXT 41
 #define SECRET_TEXT 16
 #define TOKEN_SECONDS 7200
+#define REFRESH_SECONDS (30 * 86400)
 
 enum principal_kind { PRINCIPAL_NONE, PRINCIPAL_CLIENT, PRINCIPAL_USER, PRINCIPAL_OPERATOR };
 
@@ -25,7 +26,7 @@ struct principal {
 	bool storage_only;
 	bool scope_infrastructure;
 	bool scope_orbit;
-	int64_t expires_at;    /* of the token */
+	int64_t expires_at; /* of the token */
 };
 
 int auth_init(struct dr_err *err) DR_MUST_CHECK; /* sodium_init; once per process */
@@ -33,7 +34,8 @@ int auth_init(struct dr_err *err) DR_MUST_CHECK; /* sodium_init; once per proces
 void auth_new_token(char ret[static TOKEN_TEXT]);
 void auth_new_secret(char ret[static SECRET_TEXT]);
 void auth_secret_hash(const char *secret, uint8_t ret[static SECRET_HASH_BYTES]);
-int auth_password_hash(const char *password, char ret[static 160], struct dr_err *err) DR_MUST_CHECK;
+int auth_password_hash(const char *password, char ret[static 160], struct dr_err *err)
+	DR_MUST_CHECK;
 
 enum grant { GRANT_CLIENT_CREDENTIALS, GRANT_PASSWORD, GRANT_REFRESH };
 struct token_request {
@@ -52,16 +54,20 @@ struct token_grant {
 /* auth_token: POST /token. On failure err->reason is the OAuth error word (invalid_client,
  * invalid_grant, unauthorized_client, invalid_request, invalid_scope) and err->code UNAUTHENTICATED
  * for 401, INVALID for 400 (api.md 1.1). */
-int auth_token(struct catalogue *c, const struct token_request *rq, struct token_grant *ret, struct dr_err *err) DR_MUST_CHECK;
+int auth_token(struct catalogue *c, const struct token_request *rq, struct token_grant *ret,
+	       struct dr_err *err) DR_MUST_CHECK;
 
 /* auth_bearer: an access token. `account`: the account_id asked for, or NULL: the client's own, or
  * the user's default. UNAUTHENTICATED with reason invalid_token or expired_token; NOT_FOUND when
  * the account is not the principal's (answered as missing_resource). */
-int auth_bearer(struct catalogue *c, const char *token, const char *account, struct principal *ret, struct dr_err *err) DR_MUST_CHECK;
+int auth_bearer(struct catalogue *c, const char *token, const char *account, struct principal *ret,
+		struct dr_err *err) DR_MUST_CHECK;
 
-/* auth_v1: Swift v1 authentication by X-Auth-User/X-Auth-Key (client id + secret, e-mail or user id +
- * password, or an access token as the key). Mints a token with scope orbit.
- * UNAUTHENTICATED; INVALID for an empty user (412). */
-int auth_v1(struct catalogue *c, const char *user, const char *key, const char *account, struct token_grant *ret, struct principal *ret_principal, struct dr_err *err) DR_MUST_CHECK;
+/* auth_v1: Swift v1 authentication by X-Auth-User/X-Auth-Key (client id + secret, e-mail or user id
+ * + password, or an access token as the key). Mints a token with scope orbit. UNAUTHENTICATED;
+ * INVALID for an empty user (412). */
+int auth_v1(struct catalogue *c, const char *user, const char *key, const char *account,
+	    struct token_grant *ret, struct principal *ret_principal, struct dr_err *err)
+	DR_MUST_CHECK;
 
 #endif
