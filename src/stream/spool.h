@@ -7,7 +7,9 @@
  *
  * The spool has one thread of its own, made by spool_open() before the sandbox closes; it pulls
  * from the stream given to spool_start() until the end. stream_pread() waits for the watermark;
- * past the end of the input it is "truncated". Nothing is reread from the input. */
+ * past the end of the input it is "truncated". Nothing is reread from the input. What has landed
+ * stays readable when the input fails later. Any thread but the spool's own may wait; work that
+ * the spool thread may be asked to run (a crew shared with a codec below) must not. */
 #ifndef DR_STREAM_SPOOL_H
 #define DR_STREAM_SPOOL_H
 
@@ -24,9 +26,15 @@ void spool_start(struct spool *sp, struct stream *in);
 struct stream *spool_stream(struct spool *sp);
 /* spool_length: waits for the end of the input. The length, or -1 with the input's failure. */
 int64_t spool_length(struct spool *sp, struct dr_err *err) DR_MUST_CHECK;
-/* spool_landed: bytes written so far; 
+/* spool_landed: bytes written so far;
  *   ret_ended  the input has ended well, and the value is its length. */
 uint64_t spool_landed(struct spool *sp, bool *ret_ended);
+/* spool_await: waits until `end` bytes have landed or the input has ended.
+ *   ret  the bytes that have landed; below `end` only when the input is that short.
+ * 0, or -1 with the input's failure. */
+int spool_await(struct spool *sp, uint64_t end, uint64_t *ret, struct dr_err *err) DR_MUST_CHECK;
+/* spool_max_bytes: as given to spool_open: no offset at or beyond it can ever be read. */
+uint64_t spool_max_bytes(const struct spool *sp);
 /* spool_close: stops pulling at the next read, ends the thread, closes `in`. NULL is fine. */
 void spool_close(struct spool *sp);
 
