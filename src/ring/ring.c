@@ -63,12 +63,12 @@ struct ring_shared {
 struct ring {
 	struct ring_shared *sh;
 	size_t map_bytes;
-	uint32_t slots;      /* a power of two */
+	uint32_t slots; /* a power of two */
 	size_t slot_bytes;
-	uint32_t reserved;   /* producer: records handed out */
-	uint32_t published;  /* producer: our own count; consumer: the highest seen */
-	uint32_t released;   /* consumer: our own count; producer: the highest seen */
-	bool taken;          /* consumer: an item is out */
+	uint32_t reserved;  /* producer: records handed out */
+	uint32_t published; /* producer: our own count; consumer: the highest seen */
+	uint32_t released;  /* consumer: our own count; producer: the highest seen */
+	bool taken;         /* consumer: an item is out */
 };
 
 static bool slots_valid(uint64_t slots, uint64_t slot_bytes)

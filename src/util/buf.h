@@ -23,11 +23,17 @@ struct buf {
 };
 
 #define BUF_MAX_DEFAULT ((size_t)64 << 20)
-#define BUF_INIT {0}
-#define BUF_INIT_MAX(m) {.max = (m)}
+#define BUF_INIT  \
+	{         \
+		0 \
+	}
+#define BUF_INIT_MAX(m)    \
+	{                  \
+		.max = (m) \
+	}
 
 void buf_done(struct buf *b);
-void buf_clear(struct buf *b);          /* empty, not failed, memory kept */
+void buf_clear(struct buf *b); /* empty, not failed, memory kept */
 void buf_append(struct buf *b, const void *p, size_t len);
 void buf_puts(struct buf *b, const char *s);
 void buf_putc(struct buf *b, char c);

@@ -47,8 +47,7 @@ int dr_fail_errno(struct dr_err *err, const char *fmt, ...)
 	if (code == DR_LIMIT)
 		snprintf(err->reason, sizeof err->reason, "no-space");
 	used = strlen(err->msg);
-	snprintf(err->msg + used, sizeof err->msg - used, ": %s",
-		 strerror_r(e, text, sizeof text));
+	snprintf(err->msg + used, sizeof err->msg - used, ": %s", strerror_r(e, text, sizeof text));
 	return -1;
 }
 
@@ -83,8 +82,8 @@ int dr_while(struct dr_err *err, const char *fmt, ...)
 	memcpy(rest, err->msg, sizeof rest);
 	snprintf(err->msg, sizeof err->msg, "%.*s: ", (int)(sizeof err->msg - 3), context);
 	used = strlen(err->msg);
-	snprintf(err->msg + used, sizeof err->msg - used, "%.*s",
-		 (int)(sizeof err->msg - used - 1), rest);
+	snprintf(err->msg + used, sizeof err->msg - used, "%.*s", (int)(sizeof err->msg - used - 1),
+		 rest);
 	return -1;
 }
 

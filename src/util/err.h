@@ -33,7 +33,7 @@ enum dr_code {
 	DR_IO,          /* this machine failed us */
 	DR_NO_MEMORY,
 	DR_CANCELLED,
-	DR_BUSY,        /* try again soon */
+	DR_BUSY, /* try again soon */
 	DR_UNAUTHENTICATED,
 };
 
@@ -44,7 +44,10 @@ struct dr_err {
 	char msg[400];
 };
 
-#define DR_ERR_INIT {0}
+#define DR_ERR_INIT \
+	{           \
+		0   \
+	}
 
 /* dr_fail: fill `err` (unless already set) and return -1. */
 int dr_fail(struct dr_err *err, enum dr_code code, const char *fmt, ...) DR_PRINTF(3, 4);
@@ -53,7 +56,8 @@ int dr_fail(struct dr_err *err, enum dr_code code, const char *fmt, ...) DR_PRIN
  * LIMIT for ENOSPC/EDQUOT/EFBIG), ": strerror" appended. */
 int dr_fail_errno(struct dr_err *err, const char *fmt, ...) DR_PRINTF(2, 3);
 
-/* dr_refuse: a verdict on the tenant's input. `reason` is a stable word of at most 39 characters. */
+/* dr_refuse: a verdict on the tenant's input. `reason` is a stable word of at most 39 characters.
+ */
 int dr_refuse(struct dr_err *err, enum dr_code code, const char *reason, const char *fmt, ...)
 	DR_PRINTF(4, 5);
 

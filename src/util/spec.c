@@ -118,6 +118,15 @@ void spec_free(struct spec *s)
 	free(s);
 }
 
+bool spec_line(const struct spec *s, size_t n, const char **ret_key, const char **ret_value)
+{
+	if (n >= s->count)
+		return false;
+	*ret_key = s->lines[n].key;
+	*ret_value = s->lines[n].value;
+	return true;
+}
+
 const char *spec_nth(const struct spec *s, const char *key, size_t n)
 {
 	for (size_t i = 0; i < s->count; i++)

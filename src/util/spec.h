@@ -6,6 +6,7 @@
 #ifndef DR_UTIL_SPEC_H
 #define DR_UTIL_SPEC_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -23,6 +24,8 @@ void spec_free(struct spec *s);
 /* spec_get: the first value of key, or fallback; borrowed. */
 const char *spec_get(const struct spec *s, const char *key, const char *fallback);
 uint64_t spec_get_u64(const struct spec *s, const char *key, uint64_t fallback);
+/* spec_line: the nth line; false past the end. Borrowed. */
+bool spec_line(const struct spec *s, size_t n, const char **ret_key, const char **ret_value);
 /* spec_nth: the nth (from 0) value of a repeated key, or NULL. */
 const char *spec_nth(const struct spec *s, const char *key, size_t n);
 

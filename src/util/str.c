@@ -20,7 +20,8 @@ bool dr_copy(char *to, size_t size, const char *from)
 	return fits;
 }
 
-/* utf8_next: the length of the sequence at s (0: malformed) and its code point. RFC 3629 section 4. */
+/* utf8_next: the length of the sequence at s (0: malformed) and its code point. RFC 3629 section 4.
+ */
 static size_t utf8_next(const uint8_t *s, size_t left, uint32_t *ret)
 {
 	size_t n = s[0] < 0x80 ? 1 : s[0] < 0xC2 ? 0 : s[0] < 0xE0 ? 2 : s[0] < 0xF0 ? 3 : 4;

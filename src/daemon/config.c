@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "daemon/config.h"
+
+#include <errno.h>
+#include <ini.h>
+#include <limits.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "util/num.h"
+#include "util/str.h"
+
+#include "util/banned.h"
+
+enum value_kind { V_TEXT, V_COUNT, V_SIZE, V_SECONDS, V_BOOL };
+
+struct key {
+	const char *name; /* "section.key" */
+	enum value_kind kind;
+	size_t at; /* offset in struct config */
+	const char *initial;
+	const char *meaning;
+};
+
+#define AT(member) offsetof(struct config, member)
+
+static const struct key keys[] = {
+	{"http.listen", V_TEXT, AT(http_listen), "127.0.0.1:8877",
+	 "HOST:PORT of the API and Orbit; port 0 picks one"},
+	{"http.public_url", V_TEXT, AT(http_public_url), "",
+	 "origin that clients use, when it is not the Host header's"},
+	{"http.workers", V_COUNT, AT(http_workers), "0",
+	 "threads that run requests; 0 = 4 and 2 per processor"},
+	{"http.connections", V_COUNT, AT(http_connections), "4096", "connections at once"},
+	{"http.idle_seconds", V_SECONDS, AT(http_idle_seconds), "60",
+	 "an idle connection is closed after this"},
+	{"import.allow", V_TEXT, AT(import_allow), "",
+	 "private ranges imports may reach: CIDR or CIDR:port, comma-separated"},
+	{"import.deny", V_TEXT, AT(import_deny), "",
+	 "further ranges imports may not reach: CIDR, comma-separated"},
+	{"import.ports", V_TEXT, AT(import_ports), "80,443,8080,8443", "ports of sources"},
+	{"import.concurrent", V_COUNT, AT(import_concurrent), "0",
+	 "imports running at once; 0 = one per processor"},
+	{"import.per_account", V_COUNT, AT(import_per_account), "2",
+	 "imports of one account running at once"},
+	{"import.threads", V_COUNT, AT(import_threads), "0",
+	 "decoding and hashing threads of one import; 0 = one per processor"},
+	{"import.upload_bytes", V_SIZE, AT(import_upload_bytes), "256G", "largest source file"},
+	{"import.virtual_bytes", V_SIZE, AT(import_virtual_bytes), "2T", "largest disk"},
+	{"import.stall_seconds", V_SECONDS, AT(import_stall_seconds), "60",
+	 "a source that sends less than 64 KiB in this time has stalled"},
+	{"import.total_seconds", V_SECONDS, AT(import_total_seconds), "6h",
+	 "one import may take this long"},
+	{"import.cpu_seconds", V_SECONDS, AT(import_cpu_seconds), "6h",
+	 "processor time of one decoder"},
+	{"import.decoder_memory", V_SIZE, AT(import_decoder_memory), "128M",
+	 "window or dictionary a compressed file may need"},
+	{"import.decoder_address", V_SIZE, AT(import_decoder_address), "384M",
+	 "address space of one decoder beyond its start"},
+	{"account.stored_bytes", V_SIZE, AT(account_stored_bytes), "0",
+	 "data an account may store in images; 0 = unlimited"},
+	{"store.url", V_TEXT, AT(store_url), "", "where chunks live; dir:DATA/store"},
+	{"store.dedup", V_TEXT, AT(store_dedup), "account",
+	 "deduplicate within an account, or global"},
+	{"store.collect_interval", V_SECONDS, AT(store_collect_seconds), "1h",
+	 "unused chunks are collected this often; 0 = never"},
+	{"store.collect_grace", V_SECONDS, AT(store_grace_seconds), "1h",
+	 "unused chunks younger than this are kept"},
+	{"catalogue.url", V_TEXT, AT(catalogue_url), "",
+	 "where the catalogue lives; sqlite:DATA/catalogue.sqlite"},
+	{"log.level", V_TEXT, AT(log_level), "info", "debug, info, warn or error"},
+	{"log.requests", V_BOOL, AT(log_requests), "false", "log a line for every request"},
+};
+
+#define KEYS (sizeof keys / sizeof *keys)
+
+static int expects(const struct key *k, const char *what, struct dr_err *err)
+{
+	return dr_fail(err, DR_INVALID, "%s takes %s", k->name, what);
+}
+
+static int put(struct config *c, const struct key *k, const char *value, struct dr_err *err)
+{
+	void *at = (char *)c + k->at;
+	char *copy;
+
+	switch (k->kind) {
+	case V_TEXT:
+		copy = strdup(value);
+		if (!copy)
+			return dr_fail_nomem(err);
+		free(*(char **)at);
+		*(char **)at = copy;
+		return 0;
+	case V_COUNT:
+		return dr_parse_u64(value, 0, 1000000, at) ? 0 : expects(k, "a number", err);
+	case V_SIZE:
+		return dr_parse_size(value, at) ? 0 : expects(k, "a size such as 512M or 2T", err);
+	case V_SECONDS:
+		return dr_parse_seconds(value, at)
+			       ? 0
+			       : expects(k, "a time such as 90, 10m or 6h", err);
+	case V_BOOL:
+		return dr_parse_bool(value, at) ? 0 : expects(k, "true or false", err);
+	}
+	return -1;
+}
+
+static int put_by_name(struct config *c, const char *name, const char *value, struct dr_err *err)
+{
+	dr_autobuf struct buf quoted = BUF_INIT;
+
+	for (size_t i = 0; i < KEYS; i++)
+		if (strcmp(keys[i].name, name) == 0)
+			return put(c, &keys[i], value, err);
+	dr_quote(&quoted, name, 60);
+	return dr_fail(err, DR_INVALID, "%s is no setting; `darkroomd serve --help` lists them",
+		       buf_str(&quoted));
+}
+
+int config_init(struct config *c, const char *data, struct dr_err *err)
+{
+	dr_autobuf struct buf url = BUF_INIT;
+
+	memset(c, 0, sizeof *c);
+	c->data = realpath(data, NULL);
+	if (!c->data)
+		return dr_fail_errno(err, "%s", data);
+	for (size_t i = 0; i < KEYS; i++)
+		if (put(c, &keys[i], keys[i].initial, err) < 0)
+			return -1;
+	buf_printf(&url, "dir:%s/store", c->data);
+	if (put_by_name(c, "store.url", buf_str(&url), err) < 0)
+		return -1;
+	buf_clear(&url);
+	buf_printf(&url, "sqlite:%s/catalogue.sqlite", c->data);
+	return put_by_name(c, "catalogue.url", buf_str(&url), err);
+}
+
+void config_done(struct config *c)
+{
+	for (size_t i = 0; i < KEYS; i++)
+		if (keys[i].kind == V_TEXT)
+			free(*(char **)((char *)c + keys[i].at));
+	free(c->data);
+	memset(c, 0, sizeof *c);
+}
+
+struct loading {
+	struct config *config;
+	struct dr_err *err;
+};
+
+static int on_line(void *arg, const char *section, const char *name, const char *value)
+{
+	struct loading *l = arg;
+	dr_autobuf struct buf full = BUF_INIT;
+
+	if (!name)
+		return 1;
+	buf_printf(&full, "%s.%s", section, name);
+	return put_by_name(l->config, buf_str(&full), value ? value : "", l->err) == 0;
+}
+
+int config_load(struct config *c, const char *path, struct dr_err *err)
+{
+	struct loading l = {c, err};
+	dr_autofile FILE *f = fopen(path, "re");
+	int rc;
+
+	if (!f && errno == ENOENT)
+		return dr_fail(err, DR_NOT_FOUND, "%s: no such file", path);
+	if (!f)
+		return dr_fail_errno(err, "%s", path);
+	rc = ini_parse_file(f, on_line, &l);
+	if (dr_err_is_set(err))
+		return dr_while(err, "%s line %d", path, rc);
+	if (rc != 0)
+		return dr_fail(err, DR_INVALID, "%s line %d: not a setting", path, rc);
+	return 0;
+}
+
+int config_set(struct config *c, const char *assignment, struct dr_err *err)
+{
+	const char *eq = strchr(assignment, '=');
+	dr_autofree char *name = NULL;
+
+	if (!eq)
+		return dr_fail(err, DR_INVALID, "--set takes section.key=value");
+	name = strndup(assignment, (size_t)(eq - assignment));
+	if (!name)
+		return dr_fail_nomem(err);
+	return put_by_name(c, name, eq + 1, err);
+}
+
+int config_check(const struct config *c, struct dr_err *err)
+{
+	static const char *const levels[] = {"debug", "info", "warn", "error"};
+	bool known = false;
+
+	for (size_t i = 0; i < 4; i++)
+		known |= strcmp(c->log_level, levels[i]) == 0;
+	if (!known)
+		return dr_fail(err, DR_INVALID, "log.level takes debug, info, warn or error");
+	if (strcmp(c->store_dedup, "account") != 0 && strcmp(c->store_dedup, "global") != 0)
+		return dr_fail(err, DR_INVALID, "store.dedup takes account or global");
+	if (c->import_per_account == 0)
+		return dr_fail(err, DR_INVALID, "import.per_account takes 1 or more");
+	if (c->import_concurrent > 256 || c->import_threads > 64)
+		return dr_fail(err, DR_INVALID,
+			       "import.concurrent takes at most 256, import.threads at most 64");
+	return 0;
+}
+
+char **config_list(const char *text)
+{
+	size_t count = 1;
+	char **list;
+	size_t n;
+
+	for (const char *s = text; *s; s++)
+		count += *s == ',' || *s == ' ';
+	list = calloc(count + 1, sizeof *list);
+	for (size_t i = 0; list && *text;) {
+		n = strcspn(text, ", \t");
+		if (n > 0 && !(list[i++] = strndup(text, n))) {
+			config_list_free(list);
+			return NULL;
+		}
+		text += n + (text[n] != 0);
+	}
+	return list;
+}
+
+void config_list_free(char **list)
+{
+	for (size_t i = 0; list && list[i]; i++)
+		free(list[i]);
+	free(list);
+}
+
+void config_explain(FILE *out)
+{
+	for (size_t i = 0; i < KEYS; i++)
+		fprintf(out, "  %-24s %s%s%s%s\n", keys[i].name, keys[i].meaning,
+			keys[i].initial[0] ? " (" : "", keys[i].initial,
+			keys[i].initial[0] ? ")" : "");
+}

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * daemon: the program's commands. Each returns the exit status. */
+#ifndef DR_DAEMON_DAEMON_H
+#define DR_DAEMON_DAEMON_H
+
+#include "daemon/config.h"
+
+/* Options shared by the commands; strings borrowed from argv. */
+struct options {
+	const char *data;
+	const char *config;
+	const char *listen;
+	const char *set[64];
+	unsigned set_count;
+	bool json;
+	/* init */
+	const char *account, *email;
+	/* inspect */
+	const char *decode;
+	/* admin */
+	const char *group, *name;
+	bool now, full;
+	const char *stored_bytes, *virtual_bytes, *upload_bytes, *imports;
+	/* words that are no options */
+	const char *words[16];
+	unsigned word_count;
+};
+
+/* options_config: data directory, its darkroom.conf or --config, --set. [config owned by caller] */
+int options_config(const struct options *o, struct config *ret, struct dr_err *err) DR_MUST_CHECK;
+/* complain: "darkroomd: message" on standard error; returns 1. */
+int complain(const struct dr_err *err);
+
+int daemon_init(const struct options *o);
+int daemon_serve(const struct options *o);
+int daemon_admin(const struct options *o);
+int daemon_inspect(const struct options *o);
+void daemon_admin_help(FILE *out);
+
+/* daemon_processors: for defaults. */
+unsigned daemon_processors(void);
+
+#endif

@@ -1,0 +1,343 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * darkroomd serve: the root object, the fronts, the job runner and the collector. */
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "api/api.h"
+#include "daemon/collector.h"
+#include "daemon/daemon.h"
+#include "daemon/wire.h"
+#include "http/http.h"
+#include "job/runner.h"
+#include "library/library.h"
+#include "swift/swift.h"
+#include "util/cleanup.h"
+#include "util/clock.h"
+#include "util/log.h"
+#include "util/num.h"
+#include "util/str.h"
+
+#include "util/banned.h"
+
+#define DRAIN_MS 10000
+
+/* The root object. */
+struct daemon {
+	struct config cfg;
+	int lock;
+	char owner[64];
+	char spool[4096];
+	char **allow, **deny; /* owned */
+	struct catalogue *catalogue;
+	struct store *store;
+	struct job_runner *runner;
+	struct collector *collector;
+	struct http_server *http;
+	struct library library;
+};
+
+static void wake_jobs(void *arg)
+{
+	struct daemon *d = arg;
+
+	if (d->runner)
+		job_runner_wake(d->runner);
+}
+
+/* take_lock: one daemon per data directory. The lock dies with the process. */
+static int take_lock(struct daemon *d, struct dr_err *err)
+{
+	dr_autobuf struct buf path = BUF_INIT;
+
+	buf_printf(&path, "%s/lock", d->cfg.data);
+	d->lock = open(buf_str(&path), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	if (d->lock < 0)
+		return dr_fail_errno(err, "cannot open %s", buf_str(&path));
+	if (flock(d->lock, LOCK_EX | LOCK_NB) != 0)
+		return dr_fail(err, DR_BUSY, "another darkroomd is serving %s", d->cfg.data);
+	return 0;
+}
+
+/* reclaim: what a daemon of this data directory was running when it died goes back to the queue.
+ * The lock says that it is dead; without this the leases would have to run out first. */
+static int reclaim(struct daemon *d, struct dr_err *err)
+{
+	dr_autofree struct job *jobs = NULL;
+	size_t n = 0;
+	const size_t node = (size_t)(strchr(d->owner, '/') - d->owner) + 1;
+
+	if (catalogue_job_list(d->catalogue, &jobs, &n, err) < 0)
+		return -1;
+	for (size_t i = 0; i < n; i++) {
+		if (jobs[i].state != JOB_RUNNING || strncmp(jobs[i].owner, d->owner, node) != 0)
+			continue;
+		dr_log(DR_INFO, "what=reclaim job=%lld image=%s", (long long)jobs[i].id,
+		       jobs[i].image);
+		if (catalogue_job_release(d->catalogue, jobs[i].id, jobs[i].owner, 0, "", err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* name_owner: "<node>/<pid>": the node is this data directory's inode and host, so that several
+ * daemons on one catalogue stay apart. */
+static void name_owner(struct daemon *d)
+{
+	struct stat st = {0};
+	char host[24] = "";
+
+	if (fstat(d->lock, &st) != 0 || gethostname(host, sizeof host - 1) != 0)
+		host[0] = 0;
+	snprintf(d->owner, sizeof d->owner, "%s-%llx/%d", host, (unsigned long long)st.st_ino,
+		 (int)getpid());
+}
+
+static void handle(void *ctx, struct http_request *rq, struct http_response *rs)
+{
+	static const char alive[] = "{\"status\":\"ok\"}\n";
+	static const char nothing[] = "{\"error_name\":\"missing_resource\",\"errors\":[\"There is "
+				      "nothing at this path\"]}";
+	struct daemon *d = ctx;
+
+	if (api_handles(rq)) {
+		api_handle(&d->library, rq, rs);
+	} else if (swift_handles(rq)) {
+		swift_handle(&d->library, rq, rs);
+	} else if (strcmp(http_path(rq), "/healthz") == 0) {
+		http_status(rs, 200);
+		http_send(rs, "application/json", alive, sizeof alive - 1);
+	} else {
+		http_status(rs, 404);
+		http_send(rs, "application/json; charset=utf-8", nothing, sizeof nothing - 1);
+	}
+}
+
+static void log_request(void *ctx, const struct http_request *rq, unsigned status, uint64_t bytes,
+			uint64_t ms)
+{
+	dr_autobuf struct buf path = BUF_INIT;
+
+	(void)ctx;
+	dr_quote(&path, http_path(rq), 200);
+	dr_log(DR_INFO, "what=request id=%s peer=%s method=%s path=%s status=%u bytes=%llu ms=%llu",
+	       http_request_id(rq), http_peer(rq), http_method_name(rq), buf_str(&path), status,
+	       (unsigned long long)bytes, (unsigned long long)ms);
+}
+
+/* split_listen: "HOST:PORT", "[::1]:PORT". */
+static int split_listen(const char *text, char host[static 256], uint16_t *ret, struct dr_err *err)
+{
+	const char *colon = strrchr(text, ':');
+	uint64_t port;
+	size_t n = colon ? (size_t)(colon - text) : 0;
+
+	if (!colon || n == 0 || n >= 256 || !dr_parse_u64(colon + 1, 0, 65535, &port))
+		return dr_fail(err, DR_INVALID, "http.listen takes HOST:PORT");
+	if (text[0] == '[' && text[n - 1] == ']') {
+		text++;
+		n -= 2;
+	}
+	memcpy(host, text, n);
+	host[n] = 0;
+	*ret = (uint16_t)port;
+	return 0;
+}
+
+static int start_http(struct daemon *d, struct dr_err *err)
+{
+	char host[256];
+	struct http_config hc = {
+		.host = host,
+		.workers = (unsigned)d->cfg.http_workers,
+		.connections = (unsigned)d->cfg.http_connections,
+		.max_body = (size_t)1 << 20,
+		.idle_seconds = (unsigned)d->cfg.http_idle_seconds,
+		.public_url = d->cfg.http_public_url,
+		.log = d->cfg.log_requests ? log_request : NULL,
+		.handle = handle,
+		.ctx = d,
+	};
+
+	if (split_listen(d->cfg.http_listen, host, &hc.port, err) < 0)
+		return -1;
+	return http_start(&d->http, &hc, err);
+}
+
+static void set_up_library(struct daemon *d)
+{
+	const struct config *c = &d->cfg;
+
+	d->library = (struct library){
+		.catalogue = d->catalogue,
+		.store = d->store,
+		.limits = {.virtual_bytes = c->import_virtual_bytes,
+			   .upload_bytes = c->import_upload_bytes,
+			   .stored_bytes = c->account_stored_bytes,
+			   .imports_per_account = c->import_per_account},
+		.dedup_global = strcmp(c->store_dedup, "global") == 0,
+		.import_allow = (const char *const *)d->allow,
+		.import_deny = (const char *const *)d->deny,
+		.import_ports = c->import_ports,
+		.wake_jobs = wake_jobs,
+		.wake_arg = d,
+	};
+}
+
+static int start_runner(struct daemon *d, struct dr_err *err)
+{
+	const struct config *c = &d->cfg;
+	const unsigned cpus = daemon_processors();
+	struct job_config jc = {
+		.catalogue = d->catalogue,
+		.store = d->store,
+		.owner = d->owner,
+		.imports = c->import_concurrent ? (unsigned)c->import_concurrent : cpus,
+		.imports_per_account = c->import_per_account,
+		.account_stored_bytes = c->account_stored_bytes,
+		.dedup_global = d->library.dedup_global,
+		.order = {.allow = (const char *const *)d->allow,
+			  .deny = (const char *const *)d->deny,
+			  .ports = c->import_ports,
+			  .store = c->store_url,
+			  .spool = d->spool,
+			  .virtual_bytes = c->import_virtual_bytes,
+			  .upload_bytes = c->import_upload_bytes,
+			  .memory_bytes = c->import_decoder_memory,
+			  .address_bytes = c->import_decoder_address,
+			  .stall_seconds = c->import_stall_seconds,
+			  .total_seconds = c->import_total_seconds,
+			  .cpu_seconds = c->import_cpu_seconds,
+			  .threads = c->import_threads ? (unsigned)c->import_threads : cpus},
+	};
+
+	return job_runner_start(&d->runner, &jc, err);
+}
+
+static void log_policy(const struct daemon *d)
+{
+	for (size_t i = 0; d->allow[i]; i++) {
+		dr_autobuf struct buf q = BUF_INIT;
+
+		dr_quote(&q, d->allow[i], 80);
+		dr_log(DR_WARN, "what=import_allow range=%s note=\"imports may reach this range\"",
+		       buf_str(&q));
+	}
+}
+
+static int start(struct daemon *d, struct dr_err *err)
+{
+	static const char *const levels[] = {"debug", "info", "warn", "error"};
+
+	for (int i = 0; i < 4; i++)
+		if (strcmp(levels[i], d->cfg.log_level) == 0)
+			dr_log_level((enum dr_level)i);
+	d->allow = config_list(d->cfg.import_allow);
+	d->deny = config_list(d->cfg.import_deny);
+	if (!d->allow || !d->deny)
+		return dr_fail_nomem(err);
+	if (take_lock(d, err) < 0 || auth_init(err) < 0)
+		return -1;
+	name_owner(d);
+	snprintf(d->spool, sizeof d->spool, "%s/spool", d->cfg.data);
+	if (wire_catalogue_open(&d->catalogue, d->cfg.catalogue_url, err) < 0)
+		return dr_while(err, "catalogue");
+	if (wire_store_open(&d->store, d->cfg.store_url, err) < 0)
+		return dr_while(err, "store");
+	if (reclaim(d, err) < 0)
+		return -1;
+	set_up_library(d);
+	log_policy(d);
+	if (start_runner(d, err) < 0 ||
+	    collector_start(&d->collector, d->catalogue, d->store, d->cfg.store_collect_seconds,
+			    d->cfg.store_grace_seconds, err) < 0)
+		return -1;
+	return start_http(d, err);
+}
+
+static void stop(struct daemon *d)
+{
+	if (d->http)
+		http_stop(d->http, DRAIN_MS);
+	job_runner_stop(d->runner);
+	collector_stop(d->collector);
+	store_close(d->store);
+	catalogue_close(d->catalogue);
+	config_list_free(d->allow);
+	config_list_free(d->deny);
+	if (d->lock >= 0)
+		close(d->lock);
+	config_done(&d->cfg);
+}
+
+/* notify: tell the service manager (sd_notify(3)'s protocol: a datagram to $NOTIFY_SOCKET). */
+static void notify(const char *state)
+{
+	const char *path = getenv("NOTIFY_SOCKET");
+	struct sockaddr_un to = {.sun_family = AF_UNIX};
+	dr_autofd int fd = -1;
+	size_t n = path ? strlen(path) : 0;
+
+	if (n < 2 || n >= sizeof to.sun_path || (path[0] != '/' && path[0] != '@'))
+		return;
+	memcpy(to.sun_path, path, n);
+	if (path[0] == '@')
+		to.sun_path[0] = 0;
+	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (fd >= 0 && sendto(fd, state, strlen(state), MSG_NOSIGNAL, (struct sockaddr *)&to,
+			      (socklen_t)(offsetof(struct sockaddr_un, sun_path) + n)) < 0)
+		dr_log(DR_WARN, "what=notify error=\"cannot reach NOTIFY_SOCKET\"");
+}
+
+static void print_ready(const struct daemon *d)
+{
+	const char *colon = strrchr(d->cfg.http_listen, ':');
+
+	printf("ready http=%.*s:%u\n", (int)(colon - d->cfg.http_listen), d->cfg.http_listen,
+	       (unsigned)http_port(d->http));
+	fflush(stdout);
+	notify("READY=1");
+}
+
+int daemon_serve(const struct options *o)
+{
+	struct daemon d = {.lock = -1};
+	struct dr_err err = DR_ERR_INIT;
+	sigset_t signals;
+	int sig = 0, rc;
+
+	umask(077);
+	signal(SIGPIPE, SIG_IGN);
+	/* Every thread inherits the mask; this one waits for the signals. */
+	sigemptyset(&signals);
+	sigaddset(&signals, SIGTERM);
+	sigaddset(&signals, SIGINT);
+	sigaddset(&signals, SIGHUP);
+	pthread_sigmask(SIG_BLOCK, &signals, NULL);
+	rc = options_config(o, &d.cfg, &err);
+	if (rc == 0)
+		rc = start(&d, &err);
+	if (rc < 0) {
+		complain(&err);
+		stop(&d);
+		return 1;
+	}
+	print_ready(&d);
+	do
+		rc = sigwait(&signals, &sig);
+	while (rc == 0 && sig == SIGHUP);
+	dr_log(DR_INFO, "what=stop signal=%d", sig);
+	notify("STOPPING=1");
+	stop(&d);
+	return 0;
+}

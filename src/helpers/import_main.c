@@ -1,0 +1,365 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * darkroom-import: one import's launcher and supervisor. It is started by exec, never held a secret
+ * but the source's URL, runs no thread and parses nothing foreign but bounded report lines.
+ *
+ *   control (EOF = cancel) --.        .--> darkroom-fetch --ring--> darkroom-decode --ring--.
+ *   work order --------------+--> import                                                     |
+ *   report lines <-----------'        '--> darkroom-commit <--------------------------------'
+ *
+ * Every child is killed when the first one fails, when the control pipe closes, or with us. The
+ * import is good only when all three say so: fetch (its digest matched), decode (exit 0 after a
+ * good end), commit (a durable manifest). Lines to the owner:
+ *   facts source_done=N source_total=N|- virtual=N|- data=N     about twice a second
+ *   decoded format=… warning=…                                  once
+ *   fetched bytes=N sha256=…                                    once
+ *   committed manifest=… …                                      once
+ *   ok | fail code=… reason=… msg=…                             last */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "ingest/helper.h"
+#include "ingest/report.h"
+#include "ring/ring.h"
+#include "util/clock.h"
+#include "util/spec.h"
+#include "util/str.h"
+
+#include "util/banned.h"
+
+#define SOURCE_SLOTS 8
+#define SOURCE_SLOT_BYTES ((size_t)256 << 10)
+#define DISK_SLOTS 8
+#define DISK_SLOT_BYTES ((size_t)1 << 20)
+#define FACTS_MS 500
+
+enum child_kind { CHILD_FETCH, CHILD_DECODE, CHILD_COMMIT, CHILDREN };
+
+struct child {
+	pid_t pid; /* 0 = not running (any more) */
+	int pidfd;
+	int report; /* read end; -1 = none or at its end */
+	struct report_reader reader;
+	bool ok;     /* exited 0 */
+	bool killed; /* by us */
+};
+
+struct import {
+	struct spec *spec;
+	struct child children[CHILDREN];
+	struct ring *source;
+	struct ring *disk;
+	bool fetched, committed;
+	char committed_line[REPORT_LINE_BYTES];
+	uint64_t data_bytes; /* as commit reports */
+	uint64_t facts_at;   /* monotonic ms */
+	struct dr_err failure;
+};
+
+static const char *const names[CHILDREN] = {"fetch", "decode", "commit"};
+
+/* sub_spec: the lines "fetch.key=value" of the work order as "key=value" for one child. */
+static int sub_spec(const struct spec *all, const char *prefix, struct buf *ret, struct dr_err *err)
+{
+	const char *key, *value;
+	const size_t n = strlen(prefix);
+
+	for (size_t i = 0; spec_line(all, i, &key, &value); i++)
+		if (strncmp(key, prefix, n) == 0 && key[n] == '.')
+			spec_put(ret, key + n + 1, value);
+	return buf_check(ret, err);
+}
+
+static int start_child(struct import *im, enum child_kind kind, struct helper_start *hs,
+		       bool reports, struct dr_err *err)
+{
+	static const char *const programs[CHILDREN] = {"darkroom-fetch", "darkroom-decode",
+						       "darkroom-commit"};
+	struct child *c = &im->children[kind];
+	dr_autobuf struct buf spec = BUF_INIT;
+	dr_autofd int writer = -1;
+	int pipes[2] = {-1, -1};
+
+	if (sub_spec(im->spec, names[kind], &spec, err) < 0)
+		return -1;
+	if (reports) {
+		if (pipe2(pipes, O_CLOEXEC) != 0)
+			return dr_fail_errno(err, "pipe");
+		c->report = pipes[0];
+		writer = pipes[1];
+	}
+	hs->program = programs[kind];
+	hs->spec = buf_str(&spec);
+	hs->report = writer;
+	c->pid = helper_spawn(hs, err);
+	if (c->pid < 0) {
+		c->pid = 0;
+		return -1;
+	}
+	c->pidfd = (int)syscall(SYS_pidfd_open, c->pid, 0);
+	return c->pidfd < 0 ? dr_fail_errno(err, "pidfd_open") : 0;
+}
+
+static int start_all(struct import *im, struct dr_err *err)
+{
+	dr_autofd int source = ring_create(SOURCE_SLOTS, SOURCE_SLOT_BYTES, err);
+	dr_autofd int disk = ring_create(DISK_SLOTS, DISK_SLOT_BYTES, err);
+	dr_autofd int scratch = -1;
+	struct helper_start fetch = {
+		.ring_in = -1, .ring_out = source, .scratch = -1, .drop_user = true};
+	struct helper_start decode = {.ring_in = source, .ring_out = disk, .drop_user = true};
+	struct helper_start commit = {.ring_in = disk, .ring_out = -1, .scratch = -1};
+
+	if (source < 0 || disk < 0 || ring_attach(&im->source, source, err) < 0 ||
+	    ring_attach(&im->disk, disk, err) < 0)
+		return -1;
+	scratch = helper_scratch(spec_get(im->spec, "spool", "/tmp"), err);
+	if (scratch < 0)
+		return -1;
+	decode.scratch = scratch;
+	if (start_child(im, CHILD_COMMIT, &commit, true, err) < 0 ||
+	    start_child(im, CHILD_DECODE, &decode, false, err) < 0 ||
+	    start_child(im, CHILD_FETCH, &fetch, true, err) < 0)
+		return -1;
+	return 0;
+}
+
+static void kill_all(struct import *im)
+{
+	for (int i = 0; i < CHILDREN; i++) {
+		if (im->children[i].pid > 0) {
+			im->children[i].killed = true;
+			kill(im->children[i].pid, SIGKILL);
+		}
+	}
+}
+
+/* fail: keep the first failure and stop the rest. */
+static void fail(struct import *im, const struct dr_err *why)
+{
+	if (!dr_err_is_set(&im->failure))
+		im->failure = *why;
+	kill_all(im);
+}
+
+static void fetch_line(void *arg, const char *line)
+{
+	struct import *im = arg;
+	struct dr_err err = DR_ERR_INIT;
+
+	if (report_is(line, "done")) {
+		im->fetched = true;
+		report_printf(IMPORT_FD_REPORT, "fetched%s", line + strlen("done"));
+	} else if (report_is(line, "fail")) {
+		report_parse_failure(line, &err);
+		fail(im, &err);
+	}
+}
+
+static void commit_line(void *arg, const char *line)
+{
+	struct import *im = arg;
+	struct dr_err err = DR_ERR_INIT;
+
+	if (report_is(line, "done")) {
+		im->committed = true;
+		dr_copy(im->committed_line, sizeof im->committed_line, line + strlen("done"));
+	} else if (report_is(line, "stored")) {
+		im->data_bytes = report_u64(line, "data", im->data_bytes);
+	} else if (report_is(line, "fail")) {
+		report_parse_failure(line, &err);
+		/* A failure of the source or of the decoder passes through the rings in its own
+		 * words, so whoever reports it first says the same. */
+		fail(im, &err);
+	}
+}
+
+static void put_fact(struct buf *line, const char *key, uint64_t v)
+{
+	if (v == RING_FACT_UNKNOWN)
+		buf_printf(line, " %s=-", key);
+	else
+		buf_printf(line, " %s=%llu", key, (unsigned long long)v);
+}
+
+static void report_facts(struct import *im)
+{
+	dr_autobuf struct buf line = BUF_INIT_MAX(REPORT_LINE_BYTES);
+
+	put_fact(&line, "source_done", ring_get_fact(im->source, RING_FACT_SOURCE_DONE));
+	put_fact(&line, "source_total", ring_get_fact(im->source, RING_FACT_SOURCE_TOTAL));
+	put_fact(&line, "virtual", ring_get_fact(im->disk, RING_FACT_VIRTUAL_SIZE));
+	buf_printf(&line, " data=%llu", (unsigned long long)im->data_bytes);
+	report_printf(IMPORT_FD_REPORT, "facts%s", buf_str(&line));
+	im->facts_at = dr_now_ms();
+}
+
+/* crashed: what a child's death means for the import. */
+static void crashed(struct import *im, enum child_kind kind, const siginfo_t *info)
+{
+	struct dr_err err = DR_ERR_INIT;
+	const int sig = info->si_code == CLD_EXITED ? 0 : info->si_status;
+
+	if (kind == CHILD_DECODE && ring_failure(im->disk, &err)) {
+		fail(im, &err);
+		return;
+	}
+	if (kind != CHILD_DECODE)
+		dr_refuse(&err, DR_IO, kind == CHILD_FETCH ? "fetcher-crashed" : "store-failed",
+			  "the %s process ended unexpectedly (%s %d)", names[kind],
+			  sig ? "signal" : "status", info->si_status);
+	else if (sig == SIGXCPU)
+		dr_refuse(&err, DR_LIMIT, "decoder-timeout",
+			  "decoding this file took more processor time than is allowed");
+	else if (sig == SIGKILL)
+		dr_refuse(&err, DR_LIMIT, "needs-memory",
+			  "the decoder was stopped by the system, most likely for want of memory");
+	else
+		dr_refuse(&err, DR_CORRUPT, "decoder-crashed",
+			  "the decoder broke down on this file (%s %d)", sig ? "signal" : "status",
+			  info->si_status);
+	fail(im, &err);
+}
+
+static void reap(struct import *im, enum child_kind kind)
+{
+	struct child *c = &im->children[kind];
+	siginfo_t info = {0};
+
+	if (waitid(P_PID, (id_t)c->pid, &info, WEXITED | WNOHANG) != 0 || info.si_pid == 0)
+		return;
+	c->pid = 0;
+	close(c->pidfd);
+	c->pidfd = -1;
+	c->ok = info.si_code == CLD_EXITED && info.si_status == 0;
+	/* Its last words may still be in the pipe, and they say more than the exit status. */
+	while (c->report >= 0) {
+		int rc = report_read(&c->reader, c->report,
+				     kind == CHILD_FETCH ? fetch_line : commit_line, im);
+
+		if (rc <= 0) {
+			close(c->report);
+			c->report = -1;
+		}
+	}
+	if (!c->ok && !c->killed && !dr_err_is_set(&im->failure))
+		crashed(im, kind, &info);
+}
+
+static bool running(const struct import *im)
+{
+	for (int i = 0; i < CHILDREN; i++)
+		if (im->children[i].pid > 0)
+			return true;
+	return false;
+}
+
+/* turn: wait for something to happen, and see to it. */
+static void turn(struct import *im)
+{
+	struct pollfd p[1 + 2 * CHILDREN];
+	struct dr_err err = DR_ERR_INIT;
+
+	p[0] = (struct pollfd){.fd = IMPORT_FD_CONTROL, .events = POLLIN};
+	for (int i = 0; i < CHILDREN; i++) {
+		const struct child *c = &im->children[i];
+
+		p[1 + i] = (struct pollfd){.fd = c->pid > 0 ? c->pidfd : -1, .events = POLLIN};
+		p[1 + CHILDREN + i] = (struct pollfd){.fd = c->report, .events = POLLIN};
+	}
+	if (poll(p, 1 + 2 * CHILDREN, FACTS_MS) < 0 && errno != EINTR)
+		exit(2);
+	if (p[0].revents && !dr_err_is_set(&im->failure)) {
+		dr_refuse(&err, DR_CANCELLED, "cancelled", "the import was cancelled");
+		fail(im, &err);
+	}
+	for (int i = 0; i < CHILDREN; i++) {
+		struct child *c = &im->children[i];
+
+		if (p[1 + CHILDREN + i].revents && c->report >= 0 &&
+		    report_read(&c->reader, c->report, i == CHILD_FETCH ? fetch_line : commit_line,
+				im) <= 0) {
+			close(c->report);
+			c->report = -1;
+		}
+		if (p[1 + i].revents)
+			reap(im, (enum child_kind)i);
+	}
+	if (dr_now_ms() - im->facts_at >= FACTS_MS)
+		report_facts(im);
+}
+
+/* report_decoded: the decoder's note is foreign text: only known keys pass, as encoded values. */
+static void report_decoded(struct import *im)
+{
+	char note[RING_NOTE_BYTES + 1];
+	DR_CLEANUP(spec_freep) struct spec *s = NULL;
+	struct dr_err err = DR_ERR_INIT;
+	dr_autobuf struct buf line = BUF_INIT_MAX(REPORT_LINE_BYTES);
+	const char *warning;
+
+	ring_note(im->disk, note);
+	if (spec_parse(&s, note, strlen(note), &err) < 0)
+		return;
+	buf_puts(&line, "decoded format=");
+	report_encode(&line, spec_get(s, "format", ""));
+	for (size_t i = 0; (warning = spec_nth(s, "warning", i)); i++) {
+		if (line.len + 3 * strlen(warning) + 16 > REPORT_LINE_BYTES)
+			break;
+		buf_puts(&line, " warning=");
+		report_encode(&line, warning);
+	}
+	report_printf(IMPORT_FD_REPORT, "%s", buf_str(&line));
+}
+
+static void conclude(struct import *im)
+{
+	struct dr_err err = DR_ERR_INIT;
+
+	report_facts(im);
+	if (!dr_err_is_set(&im->failure) &&
+	    !(im->fetched && im->committed && im->children[CHILD_FETCH].ok &&
+	      im->children[CHILD_DECODE].ok && im->children[CHILD_COMMIT].ok)) {
+		dr_fail(&err, DR_IO, "the import ended without a result");
+		im->failure = err;
+	}
+	report_decoded(im);
+	if (dr_err_is_set(&im->failure)) {
+		report_failure(IMPORT_FD_REPORT, &im->failure);
+		return;
+	}
+	report_printf(IMPORT_FD_REPORT, "committed%s", im->committed_line);
+	report_printf(IMPORT_FD_REPORT, "ok");
+}
+
+int main(void)
+{
+	struct import im = {0};
+	struct dr_err err = DR_ERR_INIT;
+
+	signal(SIGPIPE, SIG_IGN);
+	if (prctl(PR_SET_DUMPABLE, 0) != 0 || close_range(IMPORT_FD_CONTROL + 1, ~0U, 0) != 0 ||
+	    fcntl(IMPORT_FD_REPORT, F_SETFD, FD_CLOEXEC) != 0 ||
+	    fcntl(IMPORT_FD_CONTROL, F_SETFD, FD_CLOEXEC) != 0)
+		return 2;
+	for (int i = 0; i < CHILDREN; i++)
+		im.children[i].report = im.children[i].pidfd = -1;
+	if (spec_read_fd(&im.spec, IMPORT_FD_SPEC, &err) < 0 || start_all(&im, &err) < 0)
+		fail(&im, &err);
+	while (running(&im))
+		turn(&im);
+	conclude(&im);
+	ring_detach(im.source);
+	ring_detach(im.disk);
+	spec_free(im.spec);
+	return dr_err_is_set(&im.failure) ? 1 : 0;
+}

@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "ingest/decode.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "codec/codec.h"
+#include "detect/detect.h"
+#include "format/format.h"
+#include "util/checked.h"
+#include "util/str.h"
+
+#include "util/banned.h"
+
+/* The decoded disk is looked at again on its way out (hardening.md section 1.6): its first 68 KiB
+ * and its last 1 KiB. */
+struct inspector {
+	uint8_t *head; /* DETECT_HEAD_BYTES, zeroed */
+	size_t head_len;
+	uint8_t tail[DETECT_TAIL_BYTES];
+	size_t tail_len;
+	uint64_t total;
+};
+
+struct decoder {
+	struct decode_job *job;
+	struct decode_sink *sink;
+	struct decode_facts *facts;
+	struct inspector look;
+	struct codec_facts codec_facts;
+	struct stream *stream; /* owned: the innermost stage; what a raw disk is read from */
+	struct format *format; /* owned */
+	bool nested;           /* the disk came out of a qcow2 */
+};
+
+static void warn(struct decode_facts *f, const char *text)
+{
+	const size_t room = sizeof f->warnings / sizeof *f->warnings;
+
+	if (f->warning_count < room)
+		dr_copy(f->warnings[f->warning_count++], sizeof f->warnings[0], text);
+}
+
+static void inspect_tail(struct inspector *l, const uint8_t *p, size_t len)
+{
+	const size_t max = sizeof l->tail;
+	size_t keep;
+
+	if (len >= max) {
+		memcpy(l->tail, p + len - max, max);
+		l->tail_len = max;
+		return;
+	}
+	keep = dr_min_size(l->tail_len, max - len);
+	memmove(l->tail, l->tail + l->tail_len - keep, keep);
+	memcpy(l->tail + keep, p, len);
+	l->tail_len = keep + len;
+}
+
+static void inspect_data(struct inspector *l, const uint8_t *p, size_t len)
+{
+	size_t head = dr_min_size(len, DETECT_HEAD_BYTES - l->head_len);
+
+	memcpy(l->head + l->head_len, p, head);
+	l->head_len += head;
+	inspect_tail(l, p, len);
+	l->total += len;
+}
+
+static void inspect_zero(struct inspector *l, uint64_t len)
+{
+	static const uint8_t zeros[DETECT_TAIL_BYTES];
+
+	/* The head buffer is zeroed from the start. */
+	l->head_len += (size_t)dr_min_u64(len, DETECT_HEAD_BYTES - l->head_len);
+	inspect_tail(l, zeros, (size_t)dr_min_u64(len, sizeof zeros));
+	l->total += len;
+}
+
+/* inspect_end: the verdict on the whole decoded disk, and its boot warnings. */
+static int inspect_end(struct decoder *d, struct dr_err *err)
+{
+	struct inspector *l = &d->look;
+	const struct detect_head head = {l->head, l->head_len, l->head_len == l->total};
+	const char *words[4] = {NULL};
+	enum detect_class class;
+
+	if (d->nested && detect_head_class(&head, DETECT_DISK, &class, err) < 0)
+		return -1;
+	if (detect_tail_check(l->tail, l->tail_len, err) < 0)
+		return -1;
+	detect_boot_warnings(&head, l->tail, l->tail_len, l->total, words);
+	for (size_t i = 0; i < 4 && words[i]; i++)
+		warn(d->facts, words[i]);
+	return 0;
+}
+
+static int codec_of(enum detect_class class, enum codec_kind *ret)
+{
+	switch (class) {
+	case DETECT_LZ4:
+	case DETECT_LZ4_LEGACY:
+	case DETECT_SKIPPABLE: /* the next magic lies beyond the head; lz4 says so if it is not one
+				*/
+		*ret = CODEC_LZ4;
+		return 1;
+	case DETECT_ZSTD:
+		*ret = CODEC_ZSTD;
+		return 1;
+	case DETECT_XZ:
+		*ret = CODEC_XZ;
+		return 1;
+	case DETECT_GZIP:
+		*ret = CODEC_GZIP;
+		return 1;
+	case DETECT_BZIP2:
+		*ret = CODEC_BZIP2;
+		return 1;
+	case DETECT_RAW:
+	case DETECT_QCOW2:
+		break;
+	}
+	return 0;
+}
+
+/* look_ahead: put a replaying head on d->stream and classify it. */
+static int look_ahead(struct decoder *d, enum detect_level level, enum detect_class *ret,
+		      struct dr_err *err)
+{
+	struct detect_head head;
+
+	if (stream_head_open(&d->stream, DR_STEAL(d->stream), DETECT_HEAD_BYTES, &head.p, &head.len,
+			     err) < 0)
+		return -1;
+	head.whole = head.len < DETECT_HEAD_BYTES;
+	return detect_head_class(&head, level, ret, err);
+}
+
+/* open_stages: head, codec, format; fills facts->format. */
+static int open_stages(struct decoder *d, struct dr_err *err)
+{
+	const struct decode_job *job = d->job;
+	struct codec_limits cl = {job->limits->memory_bytes, job->limits->parallel_bytes,
+				  job->length_proven};
+	struct format_limits fl = {job->limits->virtual_bytes, job->limits->memory_bytes,
+				   job->length_proven};
+	uint64_t declared = job->declared_bytes;
+	const char *codec = NULL;
+	enum detect_class class;
+	enum codec_kind kind;
+
+	if (look_ahead(d, DETECT_OUTER, &class, err) < 0)
+		return -1;
+	if (codec_of(class, &kind)) {
+		codec = codec_name(kind);
+		snprintf(d->facts->format, sizeof d->facts->format, "%s", codec);
+		if (codec_open(&d->stream, kind, DR_STEAL(d->stream), &cl, job->crew,
+			       &d->codec_facts, err) < 0 ||
+		    look_ahead(d, DETECT_DECOMPRESSED, &class, err) < 0)
+			return -1;
+		declared = FORMAT_SIZE_UNKNOWN;
+		fl.length_proven = true;
+	}
+	snprintf(d->facts->format, sizeof d->facts->format, "%s%s%s", detect_class_name(class),
+		 codec ? "+" : "", codec ? codec : "");
+	if (class == DETECT_QCOW2) {
+		d->nested = true;
+		spool_start(job->spool, DR_STEAL(d->stream));
+		return format_qcow2_open(&d->format, job->spool, &fl, job->crew, err);
+	}
+	return format_raw_open(&d->format, d->stream, declared, &fl, err);
+}
+
+/* copy_data: one data extent, cut into pieces of the sink. Extents do not cross slot boundaries
+ * when they are aligned to them, as the formats make them. */
+static int copy_data(struct decoder *d, const struct extent *e, struct dr_err *err)
+{
+	uint64_t left = e->len;
+	uint8_t *slot;
+	size_t n;
+
+	while (left > 0) {
+		n = (size_t)dr_min_u64(left, d->sink->slot_bytes);
+		if (d->sink->reserve(d->sink, &slot, err) < 0 ||
+		    format_read(d->format, slot, n, err) < 0)
+			return -1;
+		inspect_data(&d->look, slot, n);
+		d->sink->publish(d->sink, n);
+		left -= n;
+	}
+	d->facts->data_bytes += e->len;
+	return 0;
+}
+
+static void announce_size(struct decoder *d)
+{
+	const uint64_t size = d->format->virtual_bytes;
+
+	if (size != FORMAT_SIZE_UNKNOWN && d->sink->size)
+		d->sink->size(d->sink, size);
+}
+
+static int run(struct decoder *d, struct dr_err *err)
+{
+	struct extent e;
+	int rc;
+
+	if (open_stages(d, err) < 0)
+		return -1;
+	announce_size(d);
+	while ((rc = format_next(d->format, &e, err)) == 1) {
+		if (e.kind == EXTENT_DATA) {
+			if (copy_data(d, &e, err) < 0)
+				return -1;
+			continue;
+		}
+		inspect_zero(&d->look, e.len);
+		if (d->sink->zero(d->sink, e.len, err) < 0)
+			return -1;
+	}
+	if (rc < 0)
+		return -1;
+	d->facts->virtual_bytes = d->format->virtual_bytes;
+	announce_size(d);
+	if (d->codec_facts.no_checksum)
+		warn(d->facts,
+		     "no-checksum: the compressed file carries no checksum of its content");
+	for (unsigned i = 0; i < d->format->warning_count; i++)
+		warn(d->facts, d->format->warnings[i]);
+	return inspect_end(d, err);
+}
+
+int decode_run(struct decode_job *job, struct decode_sink *sink, struct decode_facts *facts,
+	       struct dr_err *err)
+{
+	struct decoder d = {.job = job, .sink = sink, .facts = facts};
+	int rc;
+
+	memset(facts, 0, sizeof *facts);
+	d.stream = DR_STEAL(job->in);
+	d.look.head = calloc(1, DETECT_HEAD_BYTES);
+	rc = d.look.head ? run(&d, err) : dr_fail_nomem(err);
+	format_close(d.format);
+	stream_close(d.stream);
+	free(d.look.head);
+	return rc;
+}

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * ingest/helper: how our helper processes are started, and the descriptors they find.
+ *
+ * Every helper is started by exec (never a bare fork), with an empty environment but PATH, and with
+ * exactly these descriptors; what a helper does not use is /dev/null. */
+#ifndef DR_INGEST_HELPER_H
+#define DR_INGEST_HELPER_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "util/err.h"
+
+enum helper_fd {
+	HELPER_FD_SPEC = 3,   /* work order: key=value lines (util/spec), read to its end */
+	HELPER_FD_REPORT = 4, /* report lines go here */
+	HELPER_FD_RING_IN = 5,
+	HELPER_FD_RING_OUT = 6,
+	HELPER_FD_SCRATCH = 7, /* unnamed, empty, read-write file; only for darkroom-decode */
+	HELPER_FD_LAST = 7,
+};
+
+/* darkroom-import finds: */
+enum import_fd {
+	IMPORT_FD_SPEC = 3,
+	IMPORT_FD_REPORT = 4,
+	IMPORT_FD_CONTROL = 5, /* end of file = cancel: the owner is gone or does not want it */
+};
+
+struct helper_start {
+	const char *program; /* "darkroom-decode", looked for beside or under the caller's binary */
+	const char *spec;    /* the work order, written before the helper can block on it */
+	int report, ring_in, ring_out, scratch; /* borrowed; -1 = /dev/null */
+	bool drop_user;                         /* to `nobody` when we are root */
+};
+
+/* helper_path: where a helper program is: $DARKROOM_LIBEXEC, then beside this binary, then
+ * ../libexec/darkroom from it. ret is filled. */
+int helper_path(const char *program, char ret[static 4096], struct dr_err *err) DR_MUST_CHECK;
+/* helper_spawn: the pid. The helper dies with the calling thread. */
+pid_t helper_spawn(const struct helper_start *hs, struct dr_err *err) DR_MUST_CHECK;
+/* helper_scratch: an unnamed file in `dir`. The descriptor. */
+int helper_scratch(const char *dir, struct dr_err *err) DR_MUST_CHECK;
+
+#endif

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * ingest/import: run one import from the daemon's side: start darkroom-import, listen, cancel.
+ * Blocks the calling thread; any number of threads may each run one. */
+#ifndef DR_INGEST_IMPORT_H
+#define DR_INGEST_IMPORT_H
+
+#include "digest/digest.h"
+#include "util/err.h"
+
+struct import_order {
+	const char *url;
+	const char *checksum;     /* "sha256:…" or "" */
+	const char *const *allow; /* NULL-terminated; may be NULL */
+	const char *const *deny;  /* likewise */
+	const char *ports;        /* "80,443,…" */
+	const char *store;        /* store URL, "dir:/path" */
+	const char *spool;        /* directory for scratch files */
+	const char *domain, *lease;
+	uint64_t virtual_bytes, upload_bytes;
+	uint64_t stored_bytes;  /* UINT64_MAX = unlimited */
+	uint64_t memory_bytes;  /* decoder: one codec's windows */
+	uint64_t address_bytes; /* decoder: address space */
+	uint64_t stall_seconds, total_seconds, cpu_seconds;
+	unsigned threads; /* of decode, and of commit */
+};
+
+struct import_facts { /* UINT64_MAX = not known */
+	uint64_t source_done, source_total, virtual_bytes, data_bytes;
+};
+
+struct import_result {
+	struct digest manifest, content;
+	uint64_t virtual_bytes, data_bytes, stored_bytes, new_bytes, chunks, object_bytes;
+	uint64_t source_bytes;
+	char format[64];
+	char checksum[160];  /* of the source: "sha256:<hex>" */
+	char warnings[1024]; /* lines "code: sentence" */
+};
+
+/* progress: about twice a second, from the calling thread; false cancels. */
+typedef bool import_progress(void *arg, const struct import_facts *facts);
+
+/* import_run: 0 when everything is durable in the store (leased), or -1 with the verdict:
+ * err->reason is the stable code for the tenant. CANCELLED when progress said so. ret->format and
+ * warnings are filled as far as known also on failure. */
+int import_run(const struct import_order *o, import_progress *progress, void *arg,
+	       struct import_result *ret, struct dr_err *err) DR_MUST_CHECK;
+
+#endif

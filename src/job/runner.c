@@ -1,0 +1,363 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "job/runner.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "util/checked.h"
+#include "util/clock.h"
+#include "util/log.h"
+#include "util/mutex.h"
+#include "util/str.h"
+
+#include "util/banned.h"
+
+#define IDLE_MS 1000
+#define RENEW_MS 5000
+#define PROGRESS_MS 1000
+#define MAX_ATTEMPTS 3
+#define RETRY_SECONDS 5
+
+struct job_runner {
+	struct job_config cfg;
+	struct dr_mutex lock;
+	struct dr_cond changed;
+	bool stop;        /* lock */
+	bool woken;       /* lock */
+	unsigned running; /* lock */
+	pthread_t dispatcher;
+};
+
+/* One running import. */
+struct running {
+	struct job_runner *runner;
+	struct job job;
+	struct image image;
+	uint64_t started_ms, renewed_ms, written_ms;
+	uint64_t last_done, last_ms; /* for the rate */
+};
+
+void job_lease_name(int64_t job, char ret[static 32])
+{
+	snprintf(ret, 32, "job-%lld", (long long)job);
+}
+
+void job_reason_text(const struct dr_err *err, char ret[static REASON_TEXT])
+{
+	if (err->reason[0])
+		snprintf(ret, REASON_TEXT, "%s: %s", err->reason, err->msg);
+	else
+		snprintf(ret, REASON_TEXT,
+			 "internal-error: something failed on our side; register the image again, "
+			 "and tell the operator if it keeps happening");
+}
+
+static bool stopping(struct job_runner *r)
+{
+	bool stop;
+
+	dr_lock(&r->lock);
+	stop = r->stop;
+	dr_unlock(&r->lock);
+	return stop;
+}
+
+/* still_ours: neither cancelled, nor taken over, nor is the daemon stopping. */
+static bool still_ours(struct running *run)
+{
+	const struct job_config *cfg = &run->runner->cfg;
+	struct dr_err err = DR_ERR_INIT;
+	struct job now;
+
+	if (stopping(run->runner))
+		return false;
+	if (dr_now_ms() - run->renewed_ms >= RENEW_MS) {
+		run->renewed_ms = dr_now_ms();
+		/* A busy database is no reason to give up: the lease outlives a few misses. */
+		return catalogue_job_renew(cfg->catalogue, run->job.id, cfg->owner,
+					   dr_wall() + JOB_LEASE_SECONDS, &err) != 0;
+	}
+	if (catalogue_job_get(cfg->catalogue, run->job.id, &now, &err) < 0)
+		return err.code != DR_NOT_FOUND;
+	return now.state == JOB_RUNNING && strcmp(now.owner, cfg->owner) == 0;
+}
+
+static void note_progress(struct running *run, const struct import_facts *f)
+{
+	struct image *img = &run->image;
+	struct dr_err err = DR_ERR_INIT;
+	uint64_t now = dr_now_ms();
+	uint64_t done = f->source_done == UINT64_MAX ? 0 : f->source_done;
+
+	if (now - run->written_ms < PROGRESS_MS)
+		return;
+	if (now > run->last_ms && done >= run->last_done)
+		img->progress_rate = (done - run->last_done) * 1000 / (now - run->last_ms);
+	run->last_done = done;
+	run->last_ms = now;
+	run->written_ms = now;
+	dr_copy(img->phase, sizeof img->phase,
+		f->source_total != UINT64_MAX && done >= f->source_total ? "store" : "download");
+	img->progress_done = done;
+	img->progress_total = f->source_total;
+	if (f->virtual_bytes != UINT64_MAX)
+		img->virtual_bytes = f->virtual_bytes;
+	if (f->data_bytes != UINT64_MAX)
+		img->data_bytes = f->data_bytes;
+	if (catalogue_image_progress(run->runner->cfg.catalogue, img, &err) < 0)
+		dr_log(DR_DEBUG, "what=progress image=%s error=\"%s\"", img->id, err.msg);
+}
+
+static bool on_progress(void *arg, const struct import_facts *facts)
+{
+	struct running *run = arg;
+
+	if (!still_ours(run))
+		return false;
+	note_progress(run, facts);
+	return true;
+}
+
+/* transient: worth another attempt of the whole import. */
+static bool transient(const struct dr_err *err)
+{
+	return err->code == DR_BUSY || err->code == DR_IO ||
+	       strcmp(err->reason, "source-changed") == 0 ||
+	       strcmp(err->reason, "decoder-crashed") == 0;
+}
+
+static void publish(struct running *run, const struct import_result *res, struct dr_err *err)
+{
+	const struct job_config *cfg = &run->runner->cfg;
+	struct image *img = &run->image;
+
+	img->virtual_bytes = res->virtual_bytes;
+	img->data_bytes = res->data_bytes;
+	img->stored_bytes = res->stored_bytes;
+	img->object_bytes = res->object_bytes;
+	img->chunk_count = res->chunks;
+	img->source_bytes = res->source_bytes;
+	img->manifest = res->manifest;
+	img->digest = res->content;
+	dr_copy(img->source_format, sizeof img->source_format, res->format);
+	dr_copy(img->checksum, sizeof img->checksum, res->checksum);
+	dr_copy(img->warnings, sizeof img->warnings, res->warnings);
+	if (catalogue_image_publish(cfg->catalogue, img, run->job.id, cfg->owner, err) == 0)
+		dr_log(DR_INFO,
+		       "what=import image=%s account=%s result=available format=%s "
+		       "source_bytes=%llu "
+		       "virtual_bytes=%llu data_bytes=%llu new_bytes=%llu ms=%llu",
+		       img->id, img->account, res->format, (unsigned long long)res->source_bytes,
+		       (unsigned long long)res->virtual_bytes, (unsigned long long)res->data_bytes,
+		       (unsigned long long)res->new_bytes,
+		       (unsigned long long)(dr_now_ms() - run->started_ms));
+}
+
+/* conclude: a failed attempt becomes a retry, a failed image, or the end of a cancelled one. */
+static void conclude(struct running *run, const struct dr_err *why)
+{
+	const struct job_config *cfg = &run->runner->cfg;
+	struct dr_err err = DR_ERR_INIT;
+	char reason[REASON_TEXT];
+	struct image now;
+
+	if (catalogue_image_get(cfg->catalogue, run->job.image, &now, &err) == 0 &&
+	    now.status == IMAGE_DELETING) {
+		if (catalogue_image_deleted(cfg->catalogue, now.id, &err) == 0)
+			dr_log(DR_INFO, "what=import image=%s result=deleted", now.id);
+		return;
+	}
+	job_reason_text(why, reason);
+	dr_err_clear(&err);
+	if (stopping(run->runner) || (transient(why) && run->job.attempts < MAX_ATTEMPTS)) {
+		int64_t at = stopping(run->runner)
+				     ? 0
+				     : dr_wall() + (int64_t)(RETRY_SECONDS * run->job.attempts);
+
+		dr_log(DR_WARN,
+		       "what=import image=%s result=requeued attempt=%u code=%s error=\"%s\"",
+		       run->job.image, run->job.attempts, dr_code_name(why->code), why->msg);
+		if (catalogue_job_release(cfg->catalogue, run->job.id, cfg->owner, at, reason,
+					  &err) == 0)
+			return;
+	}
+	dr_err_clear(&err);
+	dr_log(why->reason[0] ? DR_INFO : DR_ERROR,
+	       "what=import image=%s account=%s result=failed code=%s reason=%s error=\"%s\"",
+	       run->job.image, run->job.account, dr_code_name(why->code), why->reason, why->msg);
+	if (catalogue_image_fail(cfg->catalogue, run->job.image, run->job.id, reason, &err) < 0)
+		dr_log(DR_ERROR, "what=import image=%s error=\"%s\"", run->job.image, err.msg);
+}
+
+/* quota_left: bytes of data this image may still store. */
+static int quota_left(struct running *run, const struct account *acc, uint64_t *ret,
+		      struct dr_err *err)
+{
+	uint64_t quota = acc->limits.stored_bytes ? acc->limits.stored_bytes
+						  : run->runner->cfg.account_stored_bytes;
+	uint64_t images, data, stored;
+
+	*ret = UINT64_MAX;
+	if (quota == 0)
+		return 0;
+	if (catalogue_account_usage(run->runner->cfg.catalogue, acc->id, &images, &data, &stored,
+				    err) < 0)
+		return -1;
+	*ret = data < quota ? quota - data : 0;
+	return 0;
+}
+
+static int import(struct running *run, struct import_result *res, struct dr_err *err)
+{
+	const struct job_config *cfg = &run->runner->cfg;
+	struct import_order o = cfg->order;
+	struct account acc;
+	char lease[32];
+
+	if (catalogue_image_get(cfg->catalogue, run->job.image, &run->image, err) < 0 ||
+	    catalogue_account_get(cfg->catalogue, run->job.account, &acc, err) < 0 ||
+	    quota_left(run, &acc, &o.stored_bytes, err) < 0)
+		return -1;
+	if (run->image.status != IMAGE_CREATING)
+		return dr_fail(err, DR_CANCELLED, "the image is no longer being created");
+	job_lease_name(run->job.id, lease);
+	dr_copy(run->image.domain, sizeof run->image.domain,
+		cfg->dedup_global ? "global" : run->job.account);
+	o.url = run->job.url;
+	o.checksum = run->job.checksum;
+	o.lease = lease;
+	o.domain = run->image.domain;
+	if (acc.limits.virtual_bytes)
+		o.virtual_bytes = acc.limits.virtual_bytes;
+	if (acc.limits.upload_bytes)
+		o.upload_bytes = acc.limits.upload_bytes;
+	return import_run(&o, on_progress, run, res, err);
+}
+
+static void *import_main(void *arg)
+{
+	struct running *run = arg;
+	struct job_runner *r = run->runner;
+	struct import_result res;
+	struct dr_err err = DR_ERR_INIT;
+	struct dr_err later = DR_ERR_INIT;
+	char lease[32];
+
+	if (import(run, &res, &err) == 0)
+		publish(run, &res, &err);
+	if (dr_err_is_set(&err))
+		conclude(run, &err);
+	job_lease_name(run->job.id, lease);
+	if (store_unlease(r->cfg.store, lease, &later) < 0)
+		dr_log(DR_WARN, "what=unlease job=%lld error=\"%s\"", (long long)run->job.id,
+		       later.msg);
+	free(run);
+	dr_lock(&r->lock);
+	r->running--;
+	dr_cond_broadcast(&r->changed);
+	dr_unlock(&r->lock);
+	return NULL;
+}
+
+/* start_one: claim and start; false when there is nothing to do now. */
+static bool start_one(struct job_runner *r)
+{
+	struct running *run = calloc(1, sizeof *run);
+	struct dr_err err = DR_ERR_INIT;
+	pthread_attr_t attr;
+	pthread_t thread;
+	int rc;
+
+	if (!run)
+		return false;
+	rc = catalogue_job_claim(r->cfg.catalogue, r->cfg.owner, dr_wall(), JOB_LEASE_SECONDS,
+				 r->cfg.imports_per_account, &run->job, &err);
+	if (rc <= 0) {
+		if (rc < 0)
+			dr_log(DR_WARN, "what=claim error=\"%s\"", err.msg);
+		free(run);
+		return false;
+	}
+	run->runner = r;
+	run->started_ms = run->renewed_ms = run->last_ms = dr_now_ms();
+	dr_lock(&r->lock);
+	r->running++;
+	dr_unlock(&r->lock);
+	rc = pthread_attr_init(&attr);
+	assert(rc == 0);
+	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
+	pthread_attr_setstacksize(&attr, (size_t)512 << 10);
+	rc = pthread_create(&thread, &attr, import_main, run);
+	pthread_attr_destroy(&attr);
+	if (rc != 0)
+		import_main(run); /* no thread to be had: run it here, one at a time */
+	return true;
+}
+
+static void *dispatcher_main(void *arg)
+{
+	struct job_runner *r = arg;
+	bool room;
+
+	for (;;) {
+		dr_lock(&r->lock);
+		if (!r->stop && !r->woken)
+			dr_cond_wait_ms(&r->changed, &r->lock, IDLE_MS);
+		r->woken = false;
+		room = r->running < r->cfg.imports;
+		if (r->stop) {
+			dr_unlock(&r->lock);
+			return NULL;
+		}
+		dr_unlock(&r->lock);
+		while (room && start_one(r)) {
+			dr_lock(&r->lock);
+			room = r->running < r->cfg.imports && !r->stop;
+			dr_unlock(&r->lock);
+		}
+	}
+}
+
+int job_runner_start(struct job_runner **ret, const struct job_config *cfg, struct dr_err *err)
+{
+	struct job_runner *r = calloc(1, sizeof *r);
+
+	if (!r)
+		return dr_fail_nomem(err);
+	r->cfg = *cfg;
+	dr_mutex_init(&r->lock);
+	dr_cond_init(&r->changed);
+	if (pthread_create(&r->dispatcher, NULL, dispatcher_main, r) != 0) {
+		free(r);
+		return dr_fail(err, DR_NO_MEMORY, "cannot start the job dispatcher");
+	}
+	*ret = r;
+	return 0;
+}
+
+void job_runner_wake(struct job_runner *r)
+{
+	dr_lock(&r->lock);
+	r->woken = true;
+	dr_cond_broadcast(&r->changed);
+	dr_unlock(&r->lock);
+}
+
+void job_runner_stop(struct job_runner *r)
+{
+	if (!r)
+		return;
+	dr_lock(&r->lock);
+	r->stop = true;
+	dr_cond_broadcast(&r->changed);
+	dr_unlock(&r->lock);
+	pthread_join(r->dispatcher, NULL);
+	dr_lock(&r->lock);
+	while (r->running > 0)
+		dr_cond_wait(&r->changed, &r->lock);
+	dr_unlock(&r->lock);
+	dr_cond_done(&r->changed);
+	dr_mutex_done(&r->lock);
+	free(r);
+}
