@@ -1,0 +1,387 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * darkroom-fetch: the process that has the network and nothing else. One per import.
+ *
+ *   fd 3  the work order: spec lines (util/spec), read to the end and closed
+ *   fd 4  report: one line per event, each written at once
+ *           begin total=N|- proven=0|1 etag=yes|no
+ *           retry attempt=N reason=WORD
+ *         and last exactly one of
+ *           done bytes=N sha256=HEX [md5=HEX|sha512=HEX] length_proven=0|1
+ *           fail code=CODE reason=WORD|- msg=TEXT to the end of the line, escaped as in util/spec
+ *   fd 5  the ring (ring/ring.h) that the bytes go into
+ *
+ * The report's last line comes before the end of the ring, and says the same. Exit status 0 after
+ * "done", 1 after "fail", 2 when there was nobody to report to.
+ *
+ * Order keys: url; checksum; allow, deny (repeated); ports; nat64; max_bytes, connect_ms,
+ * first_byte_ms, stall_seconds, stall_bytes, total_seconds, attempts, backoff_ms; user_agent;
+ * ca_file. Only url is required; transport/http.h and transport/policy.h say what they mean. */
+#include <curl/curl.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <malloc.h>
+#include <sched.h>
+#include <seccomp.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+
+#include "ring/ring.h"
+#include "transport/http.h"
+#include "util/checked.h"
+#include "util/io.h"
+#include "util/num.h"
+#include "util/spec.h"
+#include "util/str.h"
+
+#include "util/banned.h"
+
+#define FD_ORDER 3
+#define FD_REPORT 4
+#define FD_RING 5
+#define ADDRESS_SPACE_BYTES ((rlim_t)512 << 20) /* beside the ring */
+#define OPEN_FILES 64
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define SANITIZED 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define SANITIZED 1
+#endif
+#endif
+#ifndef SANITIZED
+#define SANITIZED 0
+#endif
+
+/* The ring, and how much of its current slot is filled. */
+struct outlet {
+	struct ring *ring;
+	uint8_t *slot; /* borrowed; NULL: none reserved */
+	size_t filled;
+	uint64_t done;
+};
+
+static int report(const struct buf *line, struct dr_err *err)
+{
+	if (buf_check(line, err) < 0)
+		return -1;
+	return dr_write_all(FD_REPORT, line->p, line->len, err);
+}
+
+static int outlet_begin(void *arg, uint64_t total, bool proven, bool etag, struct dr_err *err)
+{
+	struct outlet *o = arg;
+	dr_autobuf struct buf line = BUF_INIT;
+
+	buf_puts(&line, "begin total=");
+	if (total == TRANSPORT_TOTAL_UNKNOWN)
+		buf_putc(&line, '-');
+	else
+		buf_printf(&line, "%llu", (unsigned long long)total);
+	buf_printf(&line, " proven=%d etag=%s\n", proven, etag ? "yes" : "no");
+	if (total != TRANSPORT_TOTAL_UNKNOWN)
+		ring_set_fact(o->ring, RING_FACT_SOURCE_TOTAL, total);
+	ring_set_fact(o->ring, RING_FACT_LENGTH_PROVEN, proven);
+	return report(&line, err);
+}
+
+static int outlet_data(void *arg, const void *p, size_t len, struct dr_err *err)
+{
+	struct outlet *o = arg;
+	const uint8_t *at = p;
+	size_t size = ring_slot_bytes(o->ring), n;
+
+	for (; len > 0; at += n, len -= n) {
+		if (!o->slot && ring_reserve(o->ring, &o->slot, err) < 0)
+			return -1;
+		n = dr_min_size(len, size - o->filled);
+		memcpy(o->slot + o->filled, at, n);
+		o->filled += n;
+		o->done += n;
+		if (o->filled < size)
+			continue;
+		ring_publish(o->ring, o->filled);
+		o->slot = NULL;
+		o->filled = 0;
+	}
+	ring_set_fact(o->ring, RING_FACT_SOURCE_DONE, o->done);
+	return 0;
+}
+
+static int outlet_retry(void *arg, unsigned attempt, const char *reason, struct dr_err *err)
+{
+	dr_autobuf struct buf line = BUF_INIT;
+
+	(void)arg;
+	buf_printf(&line, "retry attempt=%u reason=%s\n", attempt, *reason ? reason : "-");
+	return report(&line, err);
+}
+
+/* confine_syscalls: the process keeps sockets, threads, memory and reading files (the resolver's,
+ * the trust store), and loses what an attacker in it would reach for next. */
+static int confine_syscalls(struct dr_err *err)
+{
+	static const int never[] = {
+		SCMP_SYS(execve),
+		SCMP_SYS(execveat),
+		SCMP_SYS(ptrace),
+		SCMP_SYS(process_vm_readv),
+		SCMP_SYS(process_vm_writev),
+		SCMP_SYS(pidfd_getfd),
+		SCMP_SYS(fork),
+		SCMP_SYS(vfork),
+		SCMP_SYS(mount),
+		SCMP_SYS(umount2),
+		SCMP_SYS(pivot_root),
+		SCMP_SYS(chroot),
+		SCMP_SYS(unshare),
+		SCMP_SYS(setns),
+		SCMP_SYS(open_tree),
+		SCMP_SYS(move_mount),
+		SCMP_SYS(fsopen),
+		SCMP_SYS(bpf),
+		SCMP_SYS(perf_event_open),
+		SCMP_SYS(init_module),
+		SCMP_SYS(finit_module),
+		SCMP_SYS(delete_module),
+		SCMP_SYS(kexec_load),
+		SCMP_SYS(kexec_file_load),
+		SCMP_SYS(keyctl),
+		SCMP_SYS(add_key),
+		SCMP_SYS(request_key),
+		SCMP_SYS(userfaultfd),
+		SCMP_SYS(io_uring_setup),
+		SCMP_SYS(listen),
+		SCMP_SYS(accept),
+		SCMP_SYS(accept4),
+		SCMP_SYS(kill),
+		SCMP_SYS(name_to_handle_at),
+		SCMP_SYS(open_by_handle_at),
+		SCMP_SYS(openat2),
+		SCMP_SYS(creat),
+		SCMP_SYS(truncate),
+		SCMP_SYS(ftruncate),
+		SCMP_SYS(unlink),
+		SCMP_SYS(unlinkat),
+		SCMP_SYS(rename),
+		SCMP_SYS(renameat),
+		SCMP_SYS(renameat2),
+		SCMP_SYS(mkdir),
+		SCMP_SYS(mkdirat),
+		SCMP_SYS(rmdir),
+		SCMP_SYS(link),
+		SCMP_SYS(linkat),
+		SCMP_SYS(symlink),
+		SCMP_SYS(symlinkat),
+		SCMP_SYS(mknod),
+		SCMP_SYS(mknodat),
+		SCMP_SYS(chmod),
+		SCMP_SYS(fchmod),
+		SCMP_SYS(fchmodat),
+		SCMP_SYS(chown),
+		SCMP_SYS(lchown),
+		SCMP_SYS(fchown),
+		SCMP_SYS(fchownat),
+	};
+	const uint32_t no = SCMP_ACT_ERRNO(EPERM);
+	const struct scmp_arg_cmp writes[] = {
+		SCMP_CMP64(0, SCMP_CMP_MASKED_EQ, O_ACCMODE, O_WRONLY),
+		SCMP_CMP64(0, SCMP_CMP_MASKED_EQ, O_ACCMODE, O_RDWR),
+		SCMP_CMP64(0, SCMP_CMP_MASKED_EQ, O_CREAT, O_CREAT),
+		SCMP_CMP64(0, SCMP_CMP_MASKED_EQ, O_TRUNC, O_TRUNC),
+	};
+	scmp_filter_ctx c = seccomp_init(SCMP_ACT_ALLOW);
+	int rc = c ? 0 : -ENOMEM;
+
+	for (size_t i = 0; rc == 0 && i < sizeof never / sizeof *never; i++)
+		rc = seccomp_rule_add(c, no, never[i], 0);
+	for (size_t i = 0; rc == 0 && i < sizeof writes / sizeof *writes; i++) {
+		struct scmp_arg_cmp flags = writes[i];
+
+		flags.arg = 1;
+		rc = seccomp_rule_add_array(c, no, SCMP_SYS(open), 1, &flags);
+		flags.arg = 2;
+		if (rc == 0)
+			rc = seccomp_rule_add_array(c, no, SCMP_SYS(openat), 1, &flags);
+	}
+	/* Threads, but no processes. The arguments of clone3 cannot be seen; libc then uses clone.
+	 */
+	if (rc == 0)
+		rc = seccomp_rule_add(c, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0);
+	if (rc == 0)
+		rc = seccomp_rule_add(c, no, SCMP_SYS(clone), 1,
+				      SCMP_A0_64(SCMP_CMP_MASKED_EQ, CLONE_THREAD, 0));
+	if (rc == 0)
+		rc = seccomp_load(c);
+	seccomp_release(c);
+	if (rc == 0)
+		return 0;
+	errno = -rc;
+	return dr_fail_errno(err, "install the system call filter");
+}
+
+static int limit(__rlimit_resource_t what, rlim_t most, struct dr_err *err)
+{
+	const struct rlimit r = {.rlim_cur = most, .rlim_max = most};
+
+	return setrlimit(what, &r) == 0 ? 0 : dr_fail_errno(err, "setrlimit");
+}
+
+/* confine: before the first packet. Sanitizers need what this takes away. */
+static int confine(size_t ring_bytes, struct dr_err *err)
+{
+	mallopt(M_ARENA_MAX, 1); /* every resolver thread would reserve address space for its own */
+	if (limit(RLIMIT_CORE, 0, err) < 0 || limit(RLIMIT_FSIZE, 0, err) < 0 ||
+	    limit(RLIMIT_NOFILE, OPEN_FILES, err) < 0)
+		return -1;
+	if (SANITIZED)
+		return 0;
+	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0)
+		return dr_fail_errno(err, "prctl");
+	if (limit(RLIMIT_AS, ADDRESS_SPACE_BYTES + ring_bytes, err) < 0)
+		return -1;
+	return confine_syscalls(err);
+}
+
+/* isolate: from the parent's environment, descriptors and death. */
+static int isolate(struct dr_err *err)
+{
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) != 0 ||
+	    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
+		return dr_fail_errno(err, "prctl");
+	if (close_range(FD_RING + 1, ~0U, 0) != 0)
+		return dr_fail_errno(err, "close_range");
+	signal(SIGPIPE, SIG_IGN);
+	clearenv(); /* proxies, resolver options, trust stores, locales */
+	return 0;
+}
+
+static int number(const struct spec *s, const char *key, uint64_t max, uint64_t *ret,
+		  struct dr_err *err)
+{
+	const char *text = spec_get(s, key, NULL);
+
+	if (text && !dr_parse_u64(text, 1, max, ret))
+		return dr_fail(err, DR_INVALID, "work order: %s is not a number in range", key);
+	return 0;
+}
+
+static int read_limits(const struct spec *s, struct transport_limits *l, struct dr_err *err)
+{
+	const uint64_t ms = 86400000, seconds = 10000000;
+	uint64_t attempts;
+
+	transport_limits_init(l);
+	attempts = l->attempts;
+	if (number(s, "max_bytes", INT64_MAX, &l->max_bytes, err) < 0 ||
+	    number(s, "connect_ms", ms, &l->connect_ms, err) < 0 ||
+	    number(s, "first_byte_ms", ms, &l->first_byte_ms, err) < 0 ||
+	    number(s, "stall_seconds", seconds, &l->stall_seconds, err) < 0 ||
+	    number(s, "stall_bytes", INT64_MAX, &l->stall_bytes, err) < 0 ||
+	    number(s, "total_seconds", seconds, &l->total_seconds, err) < 0 ||
+	    number(s, "backoff_ms", ms, &l->backoff_ms, err) < 0 ||
+	    number(s, "attempts", 100, &attempts, err) < 0)
+		return -1;
+	l->attempts = (unsigned)attempts;
+	return 0;
+}
+
+static int read_policy(const struct spec *s, struct transport_policy *p, struct dr_err *err)
+{
+	const char *range, *ports = spec_get(s, "ports", NULL);
+
+	for (size_t i = 0; (range = spec_nth(s, "allow", i)); i++)
+		if (transport_policy_allow(p, range, err) < 0)
+			return -1;
+	for (size_t i = 0; (range = spec_nth(s, "deny", i)); i++)
+		if (transport_policy_deny(p, range, err) < 0)
+			return -1;
+	if (ports && transport_policy_set_ports(p, ports, err) < 0)
+		return -1;
+	if (!dr_parse_bool(spec_get(s, "nat64", "no"), &p->nat64))
+		return dr_fail(err, DR_INVALID, "work order: nat64 is yes or no");
+	return transport_policy_deny_own(p, err);
+}
+
+static int fetch(const struct spec *s, struct outlet *o, struct transport_checksum *checksum,
+		 struct transport_result *ret, struct dr_err *err)
+{
+	const struct transport_sink sink = {
+		.arg = o, .begin = outlet_begin, .data = outlet_data, .retry = outlet_retry};
+	DR_CLEANUP(transport_policy_done) struct transport_policy policy;
+	struct transport_order order = {
+		.url = spec_get(s, "url", ""),
+		.policy = &policy,
+		.checksum = *checksum->hex ? checksum : NULL,
+		.user_agent = spec_get(s, "user_agent", "Darkroom/" DR_VERSION),
+		.ca_file = spec_get(s, "ca_file", NULL),
+	};
+
+	transport_policy_init(&policy);
+	if (read_limits(s, &order.limits, err) < 0 || read_policy(s, &policy, err) < 0)
+		return -1;
+	if (confine(RING_MAX_SLOTS * ring_slot_bytes(o->ring), err) < 0)
+		return -1;
+	if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
+		return dr_fail(err, DR_IO, "libcurl does not start");
+	if (transport_fetch(&order, &sink, ret, err) < 0)
+		return -1;
+	if (o->filled > 0)
+		ring_publish(o->ring, o->filled);
+	return 0;
+}
+
+static void describe(struct buf *line, const struct transport_checksum *c,
+		     const struct transport_result *r, const struct dr_err *err)
+{
+	if (dr_err_is_set(err)) {
+		buf_printf(line, "fail code=%s reason=%s ", dr_code_name(err->code),
+			   *err->reason ? err->reason : "-");
+		spec_put(line, "msg", err->msg);
+		return;
+	}
+	buf_printf(line, "done bytes=%llu sha256=%s ", (unsigned long long)r->bytes, r->sha256);
+	if (*c->hex && c->kind != HASH_SHA256)
+		buf_printf(line, "%s=%s ", hash_kind_name(c->kind), r->checksum);
+	buf_printf(line, "length_proven=%d\n", r->length_proven);
+}
+
+static int work(struct outlet *o, struct transport_checksum *checksum, struct transport_result *ret,
+		struct dr_err *err)
+{
+	DR_CLEANUP(spec_freep) struct spec *order = NULL;
+	const char *text;
+
+	if (isolate(err) < 0 || spec_read_fd(&order, FD_ORDER, err) < 0)
+		return -1;
+	close(FD_ORDER);
+	if (ring_attach(&o->ring, FD_RING, err) < 0)
+		return -1;
+	close(FD_RING);
+	text = spec_get(order, "checksum", NULL);
+	if (text && transport_checksum_parse(checksum, text, err) < 0)
+		return -1;
+	return fetch(order, o, checksum, ret, err);
+}
+
+int main(void)
+{
+	struct outlet outlet = {0};
+	struct transport_checksum checksum = {0};
+	struct transport_result result = {0};
+	struct dr_err err = DR_ERR_INIT, unheard = DR_ERR_INIT;
+	dr_autobuf struct buf line = BUF_INIT;
+
+	(void)!work(&outlet, &checksum, &result, &err);
+	describe(&line, &checksum, &result, &err);
+	if (report(&line, &unheard) < 0 && !dr_err_is_set(&err))
+		err = unheard;
+	if (outlet.ring)
+		ring_finish(outlet.ring, &err, NULL);
+	ring_detach(outlet.ring);
+	if (dr_err_is_set(&unheard))
+		return 2;
+	return dr_err_is_set(&err) ? 1 : 0;
+}
