@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * store/dir: the driver over one directory of a local file system (docs/formats/store.md section
+ * 3).
+ *
+ *   format  lock  chunks/<domain>/ab/<64 hex>  blobs/<domain>/ab/<64 hex>  tmp/  quarantine/
+ *   leases/<lease>~<16 hex>: 64-byte records; the first is the lease's state
+ *
+ * Several processes use one directory at once. Everything is opened relative to descriptors of
+ * these directories, without following a link and without waiting for a FIFO. */
+#ifndef DR_STORE_DIR_INTERNAL_H
+#define DR_STORE_DIR_INTERNAL_H
+
+#include "store/store_internal.h"
+
+#define DIR_ITEM_TEXT (STORE_DOMAIN_TEXT + 3 + DIGEST_HEX)
+#define DIR_LOCK_SWEEP STORE_SHARDS /* the byte of `lock` after those of the shards */
+#define DIR_LEASE_ACTIVE 'a'
+#define DIR_LEASE_ENDED 'd'
+
+struct dir_store {
+	struct store base;
+	int root;
+	int chunks;
+	int blobs;
+	int tmp;
+	int leases;
+	int quarantine;
+};
+
+struct dir_store *dir_of(struct store *st);
+int dir_base(const struct dir_store *d, const struct store_key *key); /* chunks or blobs */
+/* dir_path: "<domain>/ab/<hex>", relative to dir_base. */
+void dir_path(const struct store_key *key, char ret[static DIR_ITEM_TEXT]);
+/* dir_lock: a shared or exclusive lock on one byte of the lock file. The descriptor that holds it
+ * until closed, or -1: BUSY (not `wait`); IO. */
+int dir_lock(const struct dir_store *d, unsigned byte, bool exclusive, bool wait,
+	     struct dr_err *err) DR_MUST_CHECK;
+
+int dir_lock_sweep(struct store *st, void **ret, struct dr_err *err);
+int dir_lock_shard(struct store *st, unsigned shard, void **ret, struct dr_err *err);
+void dir_unlock(struct store *st, void *lock);
+int dir_each_lease(struct store *st, store_lease_fn fn, void *arg, struct dr_err *err);
+int dir_read_lease(struct store *st, const char *file, store_record_fn fn, void *arg,
+		   struct dr_err *err);
+/* dir_read_records: as dir_read_lease, from its descriptor. */
+int dir_read_records(int fd, store_record_fn fn, void *arg, struct dr_err *err) DR_MUST_CHECK;
+int dir_drop_lease(struct store *st, const char *file, struct dr_err *err);
+int dir_each_item(struct store *st, unsigned shard, store_item_fn fn, void *arg,
+		  struct dr_err *err);
+int dir_remove(struct store *st, const struct store_key *key, struct dr_err *err);
+int dir_tidy(struct store *st, uint64_t age_seconds, struct dr_err *err);
+
+#endif
