@@ -31,6 +31,8 @@ struct catalogue;
 #define DESCRIPTION_TEXT 4097
 #define REASON_TEXT 512
 #define SECRET_HASH_BYTES 32
+/* Above every real size and count, far below what sums of them could overflow: more is INVALID. */
+#define CATALOGUE_MAX_BYTES ((uint64_t)1 << 50)
 
 /* catalogue_create: a new, migrated database file. catalogue_open: refuses (with the reason) a file
  * that is truncated, foreign or of a newer version; migrates older ones forward. */
@@ -148,6 +150,8 @@ int catalogue_token_get(struct catalogue *c, const struct digest *token, struct 
  * spent or expired. */
 int catalogue_token_use_refresh(struct catalogue *c, const struct digest *refresh,
 				struct token *ret, struct dr_err *err) DR_MUST_CHECK;
+/* catalogue_token_prune: forget what expired more than a day before `now`; until then its bearer is
+ * told that it has expired. To be called about every hour. */
 int catalogue_token_prune(struct catalogue *c, int64_t now, struct dr_err *err) DR_MUST_CHECK;
 
 /* ---- images ---- */
@@ -217,11 +221,11 @@ struct job {
 	char last_error[REASON_TEXT];
 };
 
-/* catalogue_image_register: image row (creating) and its job (queued) in one transaction. Fills
- * img->id, job->id, and created_at where 0.
- * catalogue_image_register_within: the same, unless the account's quota is used up: its own
- * stored_bytes limit or, when that is 0, `stored_limit` (0 = unlimited). LIMIT with reason
- * "account_limit_reached". */
+/* catalogue_image_register_within: image row (creating) and its job (queued) in one transaction,
+ * unless the account's quota is used up: its own stored_bytes limit or, when that is 0,
+ * `stored_limit` (0 = unlimited). Fills img->id, job->id, and created_at where 0. NOT_FOUND without
+ * such an account; LIMIT with reason "account_limit_reached".
+ * catalogue_image_register: the same, only the account's own limit counts. */
 int catalogue_image_register(struct catalogue *c, struct image *img, struct job *job,
 			     struct dr_err *err) DR_MUST_CHECK;
 int catalogue_image_register_within(struct catalogue *c, struct image *img, struct job *job,
@@ -258,6 +262,8 @@ int catalogue_image_deleted(struct catalogue *c, const char *id, struct dr_err *
  * job is not owned by `owner` any more. */
 int catalogue_image_publish(struct catalogue *c, const struct image *img, int64_t job,
 			    const char *owner, struct dr_err *err) DR_MUST_CHECK;
+/* catalogue_image_fail: creating -> failed, with the job's end; CONFLICT when it is no longer
+ * creating. For callers that know the job is nobody's; a runner calls catalogue_job_fail(). */
 int catalogue_image_fail(struct catalogue *c, const char *id, int64_t job, const char *reason,
 			 struct dr_err *err) DR_MUST_CHECK;
 int catalogue_image_progress(struct catalogue *c, const struct image *img, struct dr_err *err)
@@ -332,6 +338,10 @@ int catalogue_job_renew(struct catalogue *c, int64_t id, const char *owner, int6
  * job is no longer ours. */
 int catalogue_job_release(struct catalogue *c, int64_t id, const char *owner, int64_t not_before,
 			  const char *why, struct dr_err *err) DR_MUST_CHECK;
+/* catalogue_job_fail: the job and its image failed. CONFLICT when the job is no longer ours.
+ *   reason  "code: sentence" */
+int catalogue_job_fail(struct catalogue *c, int64_t id, const char *owner, const char *reason,
+		       struct dr_err *err) DR_MUST_CHECK;
 int catalogue_job_get(struct catalogue *c, int64_t id, struct job *ret, struct dr_err *err)
 	DR_MUST_CHECK;
 int catalogue_job_list(struct catalogue *c, struct job **ret, size_t *ret_n, struct dr_err *err)
