@@ -5,7 +5,13 @@
  * Connections are held by epoll threads; a request whose head (and small body) is complete is
  * suspended and handed to the worker pool, where the handler runs as straight-line blocking code;
  * then the connection is resumed with the response. A streamed response body is produced likewise:
- * http_body.read runs on a worker, never on an epoll thread. */
+ * http_stream.read runs on a worker, never on an epoll thread, a buffer ahead of the client.
+ *
+ *   connection --head, body--> http_request --handler--> http_response --> connection
+ *
+ * What never reaches a handler, because it is answered here: broken or ambiguous framing, a target
+ * with a malformed escape or a NUL (400), bodies above max_body (413), too many headers, segments
+ * or parameters (431, 414, 400), a server that is stopping (503). */
 #ifndef DR_HTTP_HTTP_H
 #define DR_HTTP_HTTP_H
 
@@ -21,78 +27,135 @@ struct http_server;
 struct http_request;
 struct http_response;
 
-enum http_method { HTTP_GET, HTTP_HEAD, HTTP_POST, HTTP_PUT, HTTP_DELETE, HTTP_COPY, HTTP_OPTIONS, HTTP_OTHER };
+enum http_method {
+	HTTP_GET,
+	HTTP_HEAD,
+	HTTP_POST,
+	HTTP_PUT,
+	HTTP_DELETE,
+	HTTP_COPY,
+	HTTP_OPTIONS,
+	HTTP_OTHER,
+};
 
 /* ---- request: everything borrowed until the handler returns ---- */
+
 enum http_method http_method(const struct http_request *rq);
 const char *http_method_name(const struct http_request *rq);
-const char *http_path(const struct http_request *rq);      /* as sent: still percent-encoded, without the query */
-/* http_segment: the nth (from 0) segment of the path, percent-decoded; NULL past the end or when it
- * decodes to something with a NUL or malformed escape. "/a/b/" has segments a, b and "". */
+/* http_path: as sent: still percent-encoded, without the query. */
+const char *http_path(const struct http_request *rq);
+/* http_segment: the nth (from 0) segment of the path, percent-decoded; NULL past the end.
+ * "/a/b/" has the segments "a", "b" and "". */
 const char *http_segment(const struct http_request *rq, size_t n);
 size_t http_segments(const struct http_request *rq);
-/* http_rest: the path after the first n segments, percent-decoded as a whole ("a%2Fb" and "a/b" are alike). */
+/* http_rest: the path after the first n segments, percent-decoded as a whole ("a%2Fb" and "a/b"
+ * are alike); NULL when there are not more than n. */
 const char *http_rest(const struct http_request *rq, size_t n);
-const char *http_query(const struct http_request *rq, const char *name); /* first value, decoded; "" when given without value; NULL */
-const char *http_header(const struct http_request *rq, const char *name); /* first value; NULL */
-const void *http_body(const struct http_request *rq, size_t *ret_len);   /* the whole body (bounded by max_body) */
-const char *http_peer(const struct http_request *rq);                    /* numeric address */
-const char *http_request_id(const struct http_request *rq);              /* for X-Request-Id, X-Trans-Id, logs */
-/* http_base_url: "http://host:port" the client used (Host header, validated), or the configured public URL. */
+/* http_query: the first value of a parameter, decoded; "" when it has none; NULL when absent. */
+const char *http_query(const struct http_request *rq, const char *name);
+/* http_header: the first value, without surrounding blanks; NULL when absent. */
+const char *http_header(const struct http_request *rq, const char *name);
+const void *http_body(const struct http_request *rq, size_t *ret_len); /* never NULL */
+const char *http_peer(const struct http_request *rq);                  /* numeric address */
+/* http_request_id: for X-Request-Id (which every answer carries), X-Trans-Id and logs. */
+const char *http_request_id(const struct http_request *rq);
+/* http_base_url: "http://host:port" as the client sees us: the configured public URL, else from the
+ * (validated) Host header. No slash at the end. */
 const char *http_base_url(const struct http_request *rq);
-/* http_basic: credentials of an Authorization: Basic header into the two buffers; false when absent or malformed. */
-bool http_basic(const struct http_request *rq, char *user, size_t user_size, char *pass, size_t pass_size);
-/* http_bearer: the token of Authorization: Bearer|OAuth (case-insensitive); NULL absent; "" empty. */
+/* http_basic: the credentials of Authorization: Basic; false when absent, malformed or too long. */
+bool http_basic(const struct http_request *rq, char *user, size_t user_size, char *pass,
+		size_t pass_size);
+/* http_bearer: the token of Authorization: Bearer or OAuth (in any case); NULL when there is no
+ * such header, "" when it is empty. */
 const char *http_bearer(const struct http_request *rq);
 
+/* http_form: the first value of a field of an application/x-www-form-urlencoded text, decoded into
+ * `ret`. 1, 0 when absent, -1 when malformed or too long. */
+int http_form(const char *text, size_t len, const char *name, char *ret, size_t size);
+
 /* ---- response: filled by the handler; 500 when it did not set a status ---- */
+
 void http_status(struct http_response *rs, unsigned status);
-/* http_add: name and value are copied; CR, LF and NUL in a value make the response a 500. */
+/* http_add: name and value are copied; a control character in either makes the answer a 500. */
 void http_add(struct http_response *rs, const char *name, const char *value);
 void http_addf(struct http_response *rs, const char *name, const char *fmt, ...) DR_PRINTF(3, 4);
-/* http_send: the body, copied. */
+/* http_send: the body, copied; replaces an earlier one. */
 void http_send(struct http_response *rs, const char *content_type, const void *p, size_t len);
+/* http_refuse: status and the project's JSON error body {"error_name":…,"errors":[…]} for what is
+ * refused before any front is known. Both texts are plain ASCII without quotes. */
+void http_refuse(struct http_response *rs, unsigned status, const char *error_name,
+		 const char *message);
+
 /* http_send_stream: a body of known length produced piece by piece on a worker.
- *   read  1..len bytes at `pos` (0 = first byte of this body); -1 closes the connection short */
+ *   read   1..len bytes at `pos` (0 = first byte of this body). -1 before anything was sent makes
+ *          the answer a 500, later it closes the connection short.
+ *   close  always called exactly once, after the last read */
 struct http_stream {
 	uint64_t length;
 	ssize_t (*read)(void *arg, uint64_t pos, void *buf, size_t len, struct dr_err *err);
-	void (*close)(void *arg); /* always called exactly once */
+	void (*close)(void *arg);
 	void *arg;
 };
-void http_send_stream(struct http_response *rs, const char *content_type, const struct http_stream *body);
+void http_send_stream(struct http_response *rs, const char *content_type,
+		      const struct http_stream *body);
 
-/* ---- ranges and conditions (RFC 9110 sections 13, 14) ---- */
+/* ---- ranges and conditions (RFC 9110 sections 13 and 14) ---- */
+
 #define HTTP_MAX_RANGES 16
-struct http_range { uint64_t off, len; };
-/* http_ranges: Range of a representation of `size` bytes. The count of satisfiable ranges (0 = serve
- * the whole, -1 = 416). Malformed and too many = 0. */
+struct http_range {
+	uint64_t off, len;
+};
+/* http_ranges: the Range header of a GET for a representation of `size` bytes. The count of
+ * satisfiable ranges; 0 = serve the whole (no or malformed header, other unit, too many ranges, or
+ * together more than the whole); -1 = 416. */
 int http_ranges(const char *header, uint64_t size, struct http_range ret[static HTTP_MAX_RANGES]);
+
 enum http_condition { HTTP_GO, HTTP_NOT_MODIFIED, HTTP_PRECONDITION_FAILED };
-/* http_conditions: If-Match, If-None-Match, If-Modified-Since, If-Unmodified-Since. */
-enum http_condition http_conditions(const struct http_request *rq, const char *etag, int64_t modified_at);
-/* http_send_object: a GET/HEAD answer for a representation: conditions, If-Range, single range (206),
- * several ranges (multipart/byteranges), 416, HEAD, Accept-Ranges, Etag, Last-Modified. `read` positions
- * are offsets in the representation. Takes the stream over. */
-void http_send_object(struct http_request *rq, struct http_response *rs, const char *content_type, const char *etag, int64_t modified_at, const struct http_stream *object);
+/* http_conditions: If-Match, If-None-Match, If-Modified-Since and If-Unmodified-Since.
+ *   etag         the field value as sent: quoted, or bare as Swift's; NULL = none
+ *   modified_at  seconds since 1970; 0 = unknown */
+enum http_condition http_conditions(const struct http_request *rq, const char *etag,
+				    int64_t modified_at);
+
+struct http_object {
+	const char *content_type;
+	const char *etag;    /* as in http_conditions */
+	int64_t modified_at; /* likewise */
+	struct http_stream content;
+};
+/* http_send_object: the whole GET or HEAD answer for a representation: conditions (304, 412),
+ * If-Range, one range (206), several (multipart/byteranges), 416, Accept-Ranges, Etag,
+ * Last-Modified. Read positions are offsets in the representation. Takes the content over. */
+void http_send_object(const struct http_request *rq, struct http_response *rs,
+		      const struct http_object *object);
 
 /* ---- server ---- */
+
 typedef void http_handler(void *ctx, struct http_request *rq, struct http_response *rs);
+
 struct http_config {
-	const char *host;          /* numeric or name */
-	uint16_t port;             /* 0 = any free */
-	unsigned workers;          /* 0 = 4 + 2 per CPU */
-	unsigned connections;      /* at most */
-	size_t max_body;           /* buffered bodies; 413 beyond */
-	unsigned idle_seconds;
-	const char *public_url;    /* "" = from the Host header */
-	void (*log)(void *ctx, const struct http_request *rq, unsigned status, uint64_t bytes, uint64_t ms); /* may be NULL */
-	http_handler *handle;
+	const char *host;       /* numeric or name */
+	uint16_t port;          /* 0 = any free */
+	unsigned workers;       /* 0 = 4 + 2 per CPU; at most 64 */
+	unsigned connections;   /* at most; 0 = 1024 */
+	size_t max_body;        /* buffered request bodies, bytes; 0 = 1 MiB */
+	unsigned idle_seconds;  /* without a byte; a request must be complete after twice that; 0 =
+				   60 */
+	const char *public_url; /* NULL or "" = from the Host header */
+	/* log: once per request, on an epoll thread, when it is over; must not block; may be NULL.
+	 *   status  0 when the client left before there was one     bytes  of the body, handed over
+	 */
+	void (*log)(void *ctx, const struct http_request *rq, unsigned status, uint64_t bytes,
+		    uint64_t ms);
+	http_handler *handle; /* on a worker */
 	void *ctx;
 };
-int http_start(struct http_server **ret, const struct http_config *cfg, struct dr_err *err) DR_MUST_CHECK;
+/* http_start: listen and serve. [owned by caller] The config's strings are borrowed until stop. */
+int http_start(struct http_server **ret, const struct http_config *cfg, struct dr_err *err)
+	DR_MUST_CHECK;
 uint16_t http_port(const struct http_server *s);
-/* http_stop: stop accepting, let running requests finish for up to drain_ms, close. */
+/* http_stop: new requests are refused with 503, running ones may finish for drain_ms; then
+ * everything is closed and freed. */
 void http_stop(struct http_server *s, unsigned drain_ms);
 
 #endif

@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "http/guard.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+
+#include "util/clock.h"
+#include "util/mutex.h"
+
+#include "util/banned.h"
+
+struct guest {
+	struct guest *prev, *next; /* lock; on the list while waiting and not yet shut down */
+	bool listed;               /* lock */
+	uint64_t since_ms;         /* lock */
+	int fd;
+};
+
+struct guard {
+	struct dr_mutex lock;
+	struct dr_cond stopped;
+	struct guest list; /* lock; ring, longest waiting first */
+	unsigned count;    /* lock; guests */
+	bool stopping;     /* lock */
+	uint64_t patience_ms;
+	unsigned crowd;
+	pthread_t thread;
+};
+
+static void unlist_locked(struct guest *guest)
+{
+	if (!guest->listed)
+		return;
+	guest->prev->next = guest->next;
+	guest->next->prev = guest->prev;
+	guest->listed = false;
+}
+
+static void list_locked(struct guard *g, struct guest *guest)
+{
+	assert(!guest->listed);
+	guest->since_ms = dr_now_ms();
+	guest->prev = g->list.prev;
+	guest->next = &g->list;
+	guest->prev->next = guest;
+	g->list.prev = guest;
+	guest->listed = true;
+}
+
+/* The event loop sees the end of the connection and closes it; we only say so. */
+static void dismiss_locked(struct guest *guest)
+{
+	unlist_locked(guest);
+	shutdown(guest->fd, SHUT_RDWR);
+}
+
+static void *guard_main(void *arg)
+{
+	struct guard *g = arg;
+	struct guest *first;
+
+	dr_lock(&g->lock);
+	while (!g->stopping) {
+		uint64_t now = dr_now_ms();
+
+		while ((first = g->list.next) != &g->list &&
+		       now - first->since_ms >= g->patience_ms)
+			dismiss_locked(first);
+		dr_cond_wait_ms(&g->stopped, &g->lock,
+				g->patience_ms < 4000 ? g->patience_ms / 4 + 1 : 1000);
+	}
+	dr_unlock(&g->lock);
+	return NULL;
+}
+
+int guard_new(struct guard **ret, uint64_t patience_ms, unsigned crowd, struct dr_err *err)
+{
+	struct guard *g = calloc(1, sizeof *g);
+
+	if (!g)
+		return dr_fail_nomem(err);
+	dr_mutex_init(&g->lock);
+	dr_cond_init(&g->stopped);
+	g->list.prev = g->list.next = &g->list;
+	g->patience_ms = patience_ms;
+	g->crowd = crowd;
+	if (pthread_create(&g->thread, NULL, guard_main, g) != 0) {
+		free(g);
+		return dr_fail(err, DR_NO_MEMORY, "cannot start the connection guard");
+	}
+	*ret = g;
+	return 0;
+}
+
+void guard_free(struct guard *g)
+{
+	if (!g)
+		return;
+	dr_lock(&g->lock);
+	g->stopping = true;
+	dr_cond_broadcast(&g->stopped);
+	dr_unlock(&g->lock);
+	pthread_join(g->thread, NULL);
+	assert(g->count == 0);
+	dr_cond_done(&g->stopped);
+	dr_mutex_done(&g->lock);
+	free(g);
+}
+
+struct guest *guard_enter(struct guard *g, int fd)
+{
+	struct guest *guest = calloc(1, sizeof *guest);
+
+	if (!guest)
+		return NULL;
+	guest->fd = fd;
+	dr_lock(&g->lock);
+	g->count++;
+	if (g->count > g->crowd && g->list.next != &g->list)
+		dismiss_locked(g->list.next);
+	list_locked(g, guest);
+	dr_unlock(&g->lock);
+	return guest;
+}
+
+void guard_leave(struct guard *g, struct guest *guest)
+{
+	if (!guest)
+		return;
+	dr_lock(&g->lock);
+	unlist_locked(guest);
+	g->count--;
+	dr_unlock(&g->lock);
+	free(guest);
+}
+
+void guard_busy(struct guard *g, struct guest *guest)
+{
+	if (!guest)
+		return;
+	dr_lock(&g->lock);
+	unlist_locked(guest);
+	dr_unlock(&g->lock);
+}
+
+void guard_waiting(struct guard *g, struct guest *guest)
+{
+	if (!guest)
+		return;
+	dr_lock(&g->lock);
+	unlist_locked(guest);
+	list_locked(g, guest);
+	dr_unlock(&g->lock);
+}

@@ -1,0 +1,555 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Between libmicrohttpd's epoll threads and our workers.
+ *
+ *   on_uri      -> an exchange for the request line
+ *   on_request  -> head checked -> body collected -> suspended, queued
+ *   run         -> (worker) the handler, the response made, resumed
+ *   on_request  -> the response queued; a stream is read through http/ahead
+ *   on_completed -> logged, freed
+ *
+ * A suspended connection belongs to the worker that has its exchange; nothing else touches either.
+ */
+#include <arpa/inet.h>
+#include <assert.h>
+#include <errno.h>
+#include <microhttpd.h>
+#include <netdb.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "http/ahead.h"
+#include "http/crew.h"
+#include "http/guard.h"
+#include "http/http_internal.h"
+#include "util/checked.h"
+#include "util/clock.h"
+#include "util/io.h"
+#include "util/log.h"
+#include "util/mutex.h"
+#include "util/str.h"
+
+#include "util/banned.h"
+
+#define EPOLL_THREADS 2U
+#define POOL_BYTES \
+	((size_t)32 << 10) /* per connection: its head must fit, and that of the answer */
+#define DISCARD_BYTES \
+	((uint64_t)8 << 20) /* of a refused body read so that the client sees the answer */
+/* A few downloads at full speed, or many with little memory each. */
+#define FAST_STREAMS 32U
+#define FAST_BUFFER ((size_t)512 << 10)
+#define FAST_BLOCK ((size_t)128 << 10)
+#define SLOW_BUFFER ((size_t)64 << 10)
+#define SLOW_BLOCK ((size_t)16 << 10)
+
+struct http_server {
+	struct http_config cfg;
+	char own_url[300];
+	uint16_t port;
+	struct MHD_Daemon *mhd;
+	struct crew *crew;
+	struct guard *guard;
+	atomic_bool stopping;
+	atomic_uint streams;
+	struct dr_mutex lock;
+	struct dr_cond idle;
+	unsigned running; /* lock; requests from their complete head to their end */
+};
+
+enum stage { STAGE_HEAD, STAGE_BODY, STAGE_RUN, STAGE_ANSWER };
+
+struct exchange {
+	struct task task;
+	struct http_server *server;
+	struct MHD_Connection *connection;
+	struct guest *guest;
+	char *target; /* owned; as sent */
+	enum stage stage;
+	bool body_too_large;
+	uint64_t body_seen;
+	uint64_t started_ms;
+	bool counted;                /* in server->running */
+	bool streamed;               /* in server->streams */
+	uint64_t sent;               /* bytes of a streamed body */
+	struct MHD_Response *answer; /* owned until queued */
+	struct http_request rq;
+	struct http_response rs;
+};
+
+/* ---- answers ---- */
+
+static void add_fields(struct exchange *x, struct MHD_Response *answer)
+{
+	struct http_field f;
+	size_t pos = 0;
+
+	while (response_next(&x->rs, &pos, &f))
+		(void)MHD_add_response_header(answer, f.name, f.value);
+	(void)MHD_add_response_header(answer, "X-Request-Id", x->rq.id);
+}
+
+/* Never called: the content of what is answered without one. */
+static ssize_t no_content(void *arg, uint64_t pos, char *buf, size_t max)
+{
+	(void)arg, (void)pos, (void)buf, (void)max;
+	return MHD_CONTENT_READER_END_WITH_ERROR;
+}
+
+static struct MHD_Response *stream_answer(struct exchange *x, struct dr_err *err)
+{
+	struct http_stream stream = x->rs.stream;
+	struct MHD_Response *answer;
+	struct ahead *ahead;
+	bool fast;
+
+	x->rs.streamed = false; /* from here the stream is ours */
+	if (x->rq.method == HTTP_HEAD || stream.length == 0) {
+		stream.close(stream.arg);
+		return MHD_create_response_from_callback(stream.length, 1, no_content, NULL, NULL);
+	}
+	fast = atomic_fetch_add(&x->server->streams, 1) < FAST_STREAMS;
+	x->streamed = true;
+	if (ahead_new(&ahead, &stream, fast ? FAST_BUFFER : SLOW_BUFFER, x->server->crew,
+		      x->connection, &x->sent, err) < 0)
+		return NULL;
+	answer = MHD_create_response_from_callback(
+		stream.length, dr_min_u64(stream.length, fast ? FAST_BLOCK : SLOW_BLOCK),
+		ahead_read, ahead, ahead_free);
+	if (!answer)
+		ahead_free(ahead);
+	return answer;
+}
+
+static struct MHD_Response *buffer_answer(struct exchange *x)
+{
+	size_t len = x->rs.body.len;
+	struct MHD_Response *answer;
+	char *body;
+
+	if (x->rs.status == 304)
+		return MHD_create_response_from_callback(x->rs.absent_length, 1, no_content, NULL,
+							 NULL);
+	if (len == 0)
+		return MHD_create_response_from_buffer(0, NULL, MHD_RESPMEM_PERSISTENT);
+	body = buf_steal(&x->rs.body);
+	answer = MHD_create_response_from_buffer(len, body, MHD_RESPMEM_MUST_FREE);
+	if (!answer)
+		free(body);
+	else
+		x->sent = x->rq.method == HTTP_HEAD ? 0 : len;
+	return answer;
+}
+
+static void log_failure(const struct exchange *x, const char *what)
+{
+	dr_autobuf struct buf path = BUF_INIT;
+
+	dr_quote(&path, x->rq.path ? x->rq.path : "", 200);
+	dr_log(DR_ERROR, "what=http-answer request=%s path=%s status=%u error=\"%s\"", x->rq.id,
+	       buf_str(&path), x->rs.status, what);
+}
+
+/* Turns the handler's response into libmicrohttpd's. x->answer stays NULL without memory. */
+static void make_answer(struct exchange *x)
+{
+	struct dr_err err = DR_ERR_INIT;
+
+	if (x->rs.status == 0 || x->rs.broken || !buf_ok(&x->rs.body) || !buf_ok(&x->rs.fields)) {
+		log_failure(x, "the handler made no usable response");
+		response_done(&x->rs);
+		x->rs = (struct http_response){0};
+		http_refuse(&x->rs, 500, "internal_error", "Internal error");
+	}
+	if (x->rs.streamed) {
+		x->answer = stream_answer(x, &err);
+		if (!x->answer) {
+			log_failure(x, err.msg);
+			buf_clear(&x->rs.fields);
+			http_refuse(&x->rs, 500, "internal_error", "The content cannot be read");
+		}
+	}
+	if (!x->answer)
+		x->answer = buffer_answer(x);
+	if (x->answer)
+		add_fields(x, x->answer);
+}
+
+static enum MHD_Result queue_answer(struct exchange *x)
+{
+	struct MHD_Response *answer = DR_STEAL(x->answer);
+	enum MHD_Result verdict;
+
+	if (!answer)
+		return MHD_NO;
+	if (atomic_load(&x->server->stopping))
+		(void)MHD_add_response_header(answer, "Connection", "close");
+	verdict = MHD_queue_response(x->connection, x->rs.status, answer);
+	MHD_destroy_response(answer);
+	return verdict;
+}
+
+/* Answers on the event loop, before any handler, and ends the connection: what follows on it may
+ * not be the next request. */
+static enum MHD_Result refuse(struct exchange *x, unsigned status)
+{
+	static const struct {
+		unsigned status;
+		const char *name, *message;
+	} known[] = {
+		{400, "bad_request", "The request is malformed"},
+		{413, "payload_too_large", "The request body is too large"},
+		{414, "uri_too_long", "The request target is too long"},
+		{431, "headers_too_large", "The request has too many header fields"},
+		{503, "unavailable", "The service is not available, try again"},
+	};
+
+	for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
+		if (known[i].status == status)
+			http_refuse(&x->rs, status, known[i].name, known[i].message);
+	}
+	http_add(&x->rs, "Connection", "close");
+	if (status == 503)
+		http_add(&x->rs, "Retry-After", "5");
+	make_answer(x);
+	x->stage = STAGE_ANSWER;
+	return queue_answer(x);
+}
+
+/* ---- a request, from its head to its worker ---- */
+
+static void run(struct task *t)
+{
+	struct exchange *x = (struct exchange *)t; /* its first member */
+
+	x->server->cfg.handle(x->server->cfg.ctx, &x->rq, &x->rs);
+	make_answer(x);
+	x->stage = STAGE_ANSWER;
+	/* The exchange may be over and freed before this returns. */
+	MHD_resume_connection(x->connection);
+}
+
+static void count_running(struct http_server *s, int change)
+{
+	dr_lock(&s->lock);
+	s->running = change > 0 ? s->running + 1 : s->running - 1;
+	if (s->running == 0)
+		dr_cond_broadcast(&s->idle);
+	dr_unlock(&s->lock);
+}
+
+static enum MHD_Result dispatch(struct exchange *x)
+{
+	if (x->body_too_large)
+		return refuse(x, 413);
+	if (!buf_ok(&x->rq.body))
+		return refuse(x, 503);
+	guard_busy(x->server->guard, x->guest);
+	x->stage = STAGE_RUN;
+	x->task.run = run;
+	MHD_suspend_connection(x->connection);
+	if (!crew_submit(x->server->crew, &x->task)) {
+		MHD_resume_connection(x->connection);
+		return refuse(x, 503);
+	}
+	return MHD_YES;
+}
+
+static enum MHD_Result take_body(struct exchange *x, const char *p, size_t *len)
+{
+	uint64_t max = x->server->cfg.max_body;
+
+	x->body_seen += *len;
+	if (x->body_seen > max + DISCARD_BYTES)
+		return MHD_NO;
+	if (x->body_seen > max) {
+		x->body_too_large = true;
+		buf_clear(&x->rq.body);
+	} else {
+		buf_append(&x->rq.body, p, *len);
+	}
+	*len = 0;
+	return MHD_YES;
+}
+
+struct gathered {
+	struct http_field field[HTTP_MAX_HEADERS + 1];
+	size_t count;
+};
+
+static enum MHD_Result gather(void *arg, enum MHD_ValueKind kind, const char *name,
+			      const char *value)
+{
+	struct gathered *g = arg;
+
+	(void)kind;
+	g->field[g->count++] = (struct http_field){name, value};
+	return g->count <= HTTP_MAX_HEADERS ? MHD_YES : MHD_NO;
+}
+
+static void set_peer(struct exchange *x)
+{
+	const union MHD_ConnectionInfo *info =
+		MHD_get_connection_info(x->connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+	const struct sockaddr *sa = info ? info->client_addr : NULL;
+	socklen_t len = !sa                         ? 0
+			: sa->sa_family == AF_INET6 ? sizeof(struct sockaddr_in6)
+						    : sizeof(struct sockaddr_in);
+
+	if (!sa ||
+	    getnameinfo(sa, len, x->rq.peer, sizeof x->rq.peer, NULL, 0, NI_NUMERICHOST) != 0)
+		x->rq.peer[0] = 0;
+}
+
+static void set_base_url(struct exchange *x)
+{
+	const char *public_url = x->server->cfg.public_url;
+
+	if (public_url && *public_url)
+		(void)dr_copy(x->rq.base_url, sizeof x->rq.base_url, public_url);
+	else if (x->rq.host)
+		snprintf(x->rq.base_url, sizeof x->rq.base_url, "http://%s", x->rq.host);
+	else
+		(void)dr_copy(x->rq.base_url, sizeof x->rq.base_url, x->server->own_url);
+}
+
+static enum MHD_Result begin(struct exchange *x, const char *method, const char *version)
+{
+	struct gathered g = {0};
+	unsigned minor = version[0] && version[strlen(version) - 1] == '0' ? 0 : 1;
+	uint64_t max = x->server->cfg.max_body;
+	unsigned refused = message_method(&x->rq, method);
+
+	count_running(x->server, 1);
+	x->counted = true;
+	set_peer(x);
+	(void)MHD_get_connection_values(x->connection, MHD_HEADER_KIND, gather, &g);
+	if (!refused)
+		refused = message_headers(&x->rq, g.field, g.count, minor);
+	if (!refused)
+		refused = message_target(&x->rq, x->target);
+	set_base_url(x);
+	if (!refused && atomic_load(&x->server->stopping))
+		refused = 503;
+	if (refused)
+		return refuse(x, refused);
+	if (x->rq.content_length != HTTP_LENGTH_NONE && x->rq.content_length > max) {
+		/* With 100-continue nothing was sent yet, and a huge body is not worth reading. */
+		if (http_header(&x->rq, "Expect") || x->rq.content_length > max + DISCARD_BYTES)
+			return refuse(x, 413);
+	}
+	x->rq.body.max = (size_t)max;
+	x->stage = STAGE_BODY;
+	return MHD_YES;
+}
+
+static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection, const char *url,
+				  const char *method, const char *version, const char *upload,
+				  size_t *upload_len, void **context)
+{
+	struct exchange *x = *context;
+
+	(void)cls, (void)connection, (void)url;
+	if (!x)
+		return MHD_NO; /* no memory for it */
+	switch (x->stage) {
+	case STAGE_HEAD:
+		return begin(x, method, version);
+	case STAGE_BODY:
+		return *upload_len > 0 ? take_body(x, upload, upload_len) : dispatch(x);
+	case STAGE_RUN:
+		return MHD_YES;
+	case STAGE_ANSWER:
+		return queue_answer(x);
+	}
+	return MHD_NO;
+}
+
+/* ---- libmicrohttpd's other callbacks ---- */
+
+static void *on_uri(void *cls, const char *uri, struct MHD_Connection *connection)
+{
+	struct http_server *s = cls;
+	struct exchange *x = calloc(1, sizeof *x);
+	uint64_t id[2];
+
+	if (!x)
+		return NULL;
+	x->target = strdup(uri);
+	if (!x->target) {
+		free(x);
+		return NULL;
+	}
+	x->server = s;
+	x->connection = connection;
+	x->guest = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT)
+			   ->socket_context;
+	x->started_ms = dr_now_ms();
+	dr_random(id, sizeof id);
+	snprintf(x->rq.id, sizeof x->rq.id, "%016llx%016llx", (unsigned long long)id[0],
+		 (unsigned long long)id[1]);
+	return x;
+}
+
+static void on_completed(void *cls, struct MHD_Connection *connection, void **context,
+			 enum MHD_RequestTerminationCode why)
+{
+	struct http_server *s = cls;
+	struct exchange *x = *context;
+
+	(void)connection, (void)why;
+	*context = NULL;
+	if (!x)
+		return;
+	assert(x->stage != STAGE_RUN);
+	guard_waiting(s->guard, x->guest);
+	if (s->cfg.log && x->counted)
+		s->cfg.log(s->cfg.ctx, &x->rq, x->stage == STAGE_ANSWER ? x->rs.status : 0, x->sent,
+			   dr_now_ms() - x->started_ms);
+	if (x->answer)
+		MHD_destroy_response(x->answer);
+	if (x->streamed)
+		atomic_fetch_sub(&s->streams, 1);
+	if (x->counted)
+		count_running(s, -1);
+	response_done(&x->rs);
+	message_done(&x->rq);
+	free(x->target);
+	free(x);
+}
+
+static void on_connection(void *cls, struct MHD_Connection *connection, void **context,
+			  enum MHD_ConnectionNotificationCode what)
+{
+	struct http_server *s = cls;
+
+	if (what == MHD_CONNECTION_NOTIFY_STARTED) {
+		*context = guard_enter(
+			s->guard,
+			MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)
+				->connect_fd);
+	} else {
+		guard_leave(s->guard, *context);
+	}
+}
+
+/* The target stays as it was sent: we split it before we decode it. */
+static size_t keep_escapes(void *cls, struct MHD_Connection *connection, char *s)
+{
+	(void)cls, (void)connection;
+	return strlen(s);
+}
+
+/* ---- start and stop ---- */
+
+static int listen_on(struct http_server *s, struct dr_err *err)
+{
+	struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE}, *list = NULL;
+	struct sockaddr_storage bound;
+	socklen_t len = sizeof bound;
+	char port[8], host[256];
+	int on = 1, rc;
+	dr_autofd int fd = -1;
+
+	snprintf(port, sizeof port, "%u", (unsigned)s->cfg.port);
+	rc = getaddrinfo(s->cfg.host, port, &hints, &list);
+	if (rc != 0)
+		return dr_fail(err, DR_INVALID, "cannot listen on %s: %s", s->cfg.host,
+			       gai_strerror(rc));
+	fd = socket(list->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) < 0 ||
+	    bind(fd, list->ai_addr, list->ai_addrlen) < 0 || listen(fd, 1024) < 0 ||
+	    getsockname(fd, (struct sockaddr *)&bound, &len) < 0)
+		rc = dr_fail_errno(err, "cannot listen on %s port %s", s->cfg.host, port);
+	freeaddrinfo(list);
+	if (rc < 0)
+		return -1;
+	if (getnameinfo((struct sockaddr *)&bound, len, host, sizeof host, port, sizeof port,
+			NI_NUMERICHOST | NI_NUMERICSERV) != 0)
+		return dr_fail(err, DR_IO, "cannot tell the address listened on");
+	s->port = (uint16_t)strtoul(port, NULL, 10);
+	snprintf(s->own_url, sizeof s->own_url,
+		 strchr(host, ':') ? "http://[%s]:%s" : "http://%s:%s", host, port);
+	return DR_STEAL_FD(fd);
+}
+
+static int start_mhd(struct http_server *s, int fd, struct dr_err *err)
+{
+	s->mhd = MHD_start_daemon(
+		MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, on_request,
+		s, MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_THREAD_POOL_SIZE, EPOLL_THREADS,
+		MHD_OPTION_CONNECTION_LIMIT, s->cfg.connections, MHD_OPTION_CONNECTION_TIMEOUT,
+		s->cfg.idle_seconds, MHD_OPTION_CONNECTION_MEMORY_LIMIT, POOL_BYTES,
+		MHD_OPTION_URI_LOG_CALLBACK, on_uri, s, MHD_OPTION_NOTIFY_COMPLETED, on_completed,
+		s, MHD_OPTION_NOTIFY_CONNECTION, on_connection, s, MHD_OPTION_UNESCAPE_CALLBACK,
+		keep_escapes, NULL, MHD_OPTION_END);
+	if (!s->mhd)
+		return dr_fail(err, DR_IO, "cannot start the HTTP server on %s", s->own_url);
+	return 0;
+}
+
+static void server_free(struct http_server *s)
+{
+	crew_free(s->crew);
+	guard_free(s->guard);
+	dr_cond_done(&s->idle);
+	dr_mutex_done(&s->lock);
+	free(s);
+}
+
+DR_DEFINE_CLEANUP(struct http_server, server_free);
+
+int http_start(struct http_server **ret, const struct http_config *cfg, struct dr_err *err)
+{
+	DR_CLEANUP(server_freep) struct http_server *s = calloc(1, sizeof *s);
+	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+	int fd;
+
+	if (!s)
+		return dr_fail_nomem(err);
+	dr_mutex_init(&s->lock);
+	dr_cond_init(&s->idle);
+	s->cfg = *cfg;
+	if (s->cfg.workers == 0)
+		s->cfg.workers = 4 + 2 * (unsigned)(cpus > 0 ? cpus : 1);
+	s->cfg.workers = s->cfg.workers > 64 ? 64 : s->cfg.workers;
+	if (s->cfg.connections == 0)
+		s->cfg.connections = 1024;
+	if (s->cfg.max_body == 0)
+		s->cfg.max_body = (size_t)1 << 20;
+	if (s->cfg.idle_seconds == 0)
+		s->cfg.idle_seconds = 60;
+	if (crew_new(&s->crew, s->cfg.workers, err) < 0 ||
+	    guard_new(&s->guard, 2000 * (uint64_t)s->cfg.idle_seconds,
+		      s->cfg.connections - s->cfg.connections / 8, err) < 0)
+		return -1;
+	fd = listen_on(s, err);
+	if (fd < 0 || start_mhd(s, fd, err) < 0)
+		return -1;
+	*ret = DR_STEAL(s);
+	return 0;
+}
+
+uint16_t http_port(const struct http_server *s)
+{
+	return s->port;
+}
+
+void http_stop(struct http_server *s, unsigned drain_ms)
+{
+	uint64_t deadline = dr_now_ms() + drain_ms, now;
+
+	/* Accepting goes on until the end: taking the listener away from running epoll threads
+	 * (MHD_quiesce_daemon) can abort in this version of libmicrohttpd. */
+	atomic_store(&s->stopping, true);
+	dr_lock(&s->lock);
+	while (s->running > 0 && (now = dr_now_ms()) < deadline)
+		dr_cond_wait_ms(&s->idle, &s->lock, deadline - now);
+	dr_unlock(&s->lock);
+	/* From here nothing is suspended any more, which MHD_stop_daemon insists on. */
+	crew_stop(s->crew);
+	MHD_stop_daemon(s->mhd);
+	server_free(s);
+}
