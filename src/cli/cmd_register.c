@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/cmd_images.h"
+#include "cli/image.h"
+#include "cli/say.h"
+#include "digest/digest.h"
+#include "util/str.h"
+
+#include "util/banned.h"
+
+/* check_checksum: "sha256:<64 hex digits>" and its like. */
+static int check_checksum(const char *text, struct dr_err *err)
+{
+	const char *colon = text ? strchr(text, ':') : NULL;
+	uint8_t value[HASH_MAX_BYTES];
+	char name[16] = "";
+	enum hash_kind kind;
+
+	if (!text)
+		return 0;
+	if (colon && (size_t)(colon - text) < sizeof name)
+		memcpy(name, text, (size_t)(colon - text));
+	if (!hash_kind_parse(name, &kind) || !hex_decode(colon + 1, value, hash_bytes(kind)))
+		return dr_fail(err, DR_INVALID,
+			       "The checksum must be ALGORITHM:HEX, like sha256:0123…");
+	return 0;
+}
+
+/* check: the conditions of api.md section 6.1, in their order. */
+static int check(const struct args *args, struct dr_err *err)
+{
+	static const char *const sources[] = {"server", "url", "volume"};
+	const char *public = args_get(args, "public");
+	size_t given = 0;
+
+	if (!args_get(args, "arch"))
+		return dr_fail(err, DR_INVALID, "You must specify the architecture");
+	if (images_check_mode(args_get(args, "mode"), err) < 0 ||
+	    images_check_flag("Public", public, err) < 0)
+		return -1;
+	for (size_t i = 0; i < sizeof sources / sizeof *sources; i++)
+		given += args_get(args, sources[i]) != NULL;
+	if (given == 0)
+		return dr_fail(err, DR_INVALID,
+			       "You must specify one of 'server', 'url', or 'volume'");
+	if (given > 1)
+		return dr_fail(err, DR_INVALID,
+			       "You cannot register from multiple sources. "
+			       "Use either 'server', 'url', or 'volume'");
+	if (args->count > 0)
+		return dr_fail(err, DR_INVALID, "'%.80s' is no option of images register",
+			       args->words[0]);
+	return check_checksum(args_get(args, "checksum"), err);
+}
+
+/* make_body: every member is sent, null for what was not given (api.md section 2.1). */
+static int make_body(const struct args *args, json_t **ret, struct dr_err *err)
+{
+	const char *url = args_get(args, "url");
+	const char *server = args_get(args, "server");
+	const char *checksum = args_get(args, "checksum");
+	json_auto json_t *body = NULL;
+	json_int_t ram = 0;
+
+	if (images_check_ram(args_get(args, "min-ram"), &ram, err) < 0)
+		return -1;
+	body = json_pack("{ss, sb, ss?, sI, ss?, sb, ss?, ss}", "arch", args_get(args, "arch"),
+			 "compatibility_mode", dr_streq(args_get(args, "mode"), "compatibility"),
+			 "description", args_get(args, "description"), "min_ram", ram, "name",
+			 args_get(args, "name"), "public",
+			 dr_streq(args_get(args, "public"), "true"), "username",
+			 args_get(args, "username"),
+			 url      ? "http_url"
+			 : server ? "server"
+				  : "volume",
+			 url      ? url
+			 : server ? server
+				  : args_get(args, "volume"));
+	if (!body || (checksum && json_object_set_new(body, "checksum", json_string(checksum)) < 0))
+		return dr_fail(err, DR_INVALID, "the options are not UTF-8");
+	*ret = DR_STEAL(body);
+	return 0;
+}
+
+int images_register(struct cli *cli, const struct args *args, struct dr_err *err)
+{
+	json_auto json_t *body = NULL;
+	json_auto json_t *made = NULL;
+	json_auto json_t *image = NULL;
+	json_auto json_t *rows = NULL;
+	struct session *s;
+	const char *id;
+	int got;
+
+	if (check(args, err) < 0 || make_body(args, &body, err) < 0 ||
+	    cli_session(cli, &s, err) < 0 ||
+	    session_call(s, "POST", IMAGE_COLLECTION, SESSION_ACCOUNT, body, &made, err) < 0)
+		return -1;
+	id = view_text(made, "id");
+	if (args_get(args, "wait")) {
+		got = images_wait(s, id, &image, err);
+		if (got > 0)
+			cli->exit = CLI_INTERRUPTED;
+		if (got != 0)
+			return got < 0 ? -1 : 0;
+	} else {
+		got = session_find(s, IMAGE_COLLECTION, id, SESSION_ACCOUNT, &image, err);
+		if (got < 0)
+			return -1;
+		if (got == 0)
+			return dr_fail(err, DR_NOT_FOUND, "Couldn't find image %.80s", id);
+	}
+	rows = resource_alone(image);
+	return rows ? view_rows(cli, image_columns, rows, err) : dr_fail_nomem(err);
+}

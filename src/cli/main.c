@@ -1,0 +1,9 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/cli.h"
+
+#include "util/banned.h"
+
+int main(int argc, char **argv)
+{
+	return cli_main(argc, argv);
+}
