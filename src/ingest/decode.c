@@ -81,7 +81,7 @@ static void inspect_zero(struct inspector *l, uint64_t len)
 static int inspect_end(struct decoder *d, struct dr_err *err)
 {
 	struct inspector *l = &d->look;
-	const struct detect_head head = {l->head, l->head_len, l->head_len == l->total};
+	const struct detect_head head = {l->head, l->head_len, l->head_len == l->total, l->total};
 	const char *words[4] = {NULL};
 	enum detect_class class;
 
@@ -95,34 +95,6 @@ static int inspect_end(struct decoder *d, struct dr_err *err)
 	return 0;
 }
 
-static int codec_of(enum detect_class class, enum codec_kind *ret)
-{
-	switch (class) {
-	case DETECT_LZ4:
-	case DETECT_LZ4_LEGACY:
-	case DETECT_SKIPPABLE: /* the next magic lies beyond the head; lz4 says so if it is not one
-				*/
-		*ret = CODEC_LZ4;
-		return 1;
-	case DETECT_ZSTD:
-		*ret = CODEC_ZSTD;
-		return 1;
-	case DETECT_XZ:
-		*ret = CODEC_XZ;
-		return 1;
-	case DETECT_GZIP:
-		*ret = CODEC_GZIP;
-		return 1;
-	case DETECT_BZIP2:
-		*ret = CODEC_BZIP2;
-		return 1;
-	case DETECT_RAW:
-	case DETECT_QCOW2:
-		break;
-	}
-	return 0;
-}
-
 /* look_ahead: put a replaying head on d->stream and classify it. */
 static int look_ahead(struct decoder *d, enum detect_level level, enum detect_class *ret,
 		      struct dr_err *err)
@@ -133,6 +105,9 @@ static int look_ahead(struct decoder *d, enum detect_level level, enum detect_cl
 			     err) < 0)
 		return -1;
 	head.whole = head.len < DETECT_HEAD_BYTES;
+	head.total_bytes = 0;
+	if (level == DETECT_OUTER && d->job->declared_bytes != UINT64_MAX)
+		head.total_bytes = d->job->declared_bytes;
 	return detect_head_class(&head, level, ret, err);
 }
 
@@ -151,7 +126,7 @@ static int open_stages(struct decoder *d, struct dr_err *err)
 
 	if (look_ahead(d, DETECT_OUTER, &class, err) < 0)
 		return -1;
-	if (codec_of(class, &kind)) {
+	if (codec_for_class(class, &kind)) {
 		codec = codec_name(kind);
 		snprintf(d->facts->format, sizeof d->facts->format, "%s", codec);
 		if (codec_open(&d->stream, kind, DR_STEAL(d->stream), &cl, job->crew,
