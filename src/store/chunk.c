@@ -19,15 +19,19 @@ static uint32_t le32(const uint8_t *p)
 	return rd_le32(&r);
 }
 
-/* seal: the word in front of and the check word behind the `n` data bytes already at b->p + 4. */
+static void put_le32(uint8_t *p, uint32_t v)
+{
+	for (size_t i = 0; i < 4; i++)
+		p[i] = (uint8_t)(v >> (8 * i));
+}
+
+/* seal: word and check word around the `n` data bytes at b->p + 4, in memory already reserved. */
 static void seal(struct buf *b, size_t n, uint32_t flag)
 {
-	uint32_t check = XXH32(b->p + 4, n, 0);
-
-	b->len = 0;
-	buf_le(b, (uint32_t)n | flag, 4);
-	b->len += n;
-	buf_le(b, check, 4);
+	put_le32(b->p, (uint32_t)n | flag);
+	put_le32(b->p + 4 + n, XXH32(b->p + 4, n, 0));
+	b->len = n + CHUNK_OVERHEAD_BYTES;
+	b->p[b->len] = 0;
 }
 
 int chunk_encode(const void *p, size_t len, struct buf *ret, struct dr_err *err)

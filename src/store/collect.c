@@ -97,9 +97,10 @@ void store_sweep_end(struct store_sweep *sw)
 	free(sw);
 }
 
-/* Walking every record of every lease. */
+/* Walking every record of every lease that counts. A dry run has left the ended ones in place. A
+ * lease that ends while a real sweep runs still counts for it. */
 struct records {
-	struct store *st;
+	const struct store_sweep *sw;
 	store_record_fn fn;
 	void *arg;
 };
@@ -107,16 +108,19 @@ struct records {
 static int read_one(void *arg, const char *file, bool ended, struct dr_err *err)
 {
 	struct records *r = arg;
+	struct store *st = r->sw->st;
 
-	(void)ended; /* since this sweep began: it still counts */
-	return r->st->ops->read_lease(r->st, file, r->fn, r->arg, err);
+	if (ended && r->sw->dry)
+		return 0;
+	return st->ops->read_lease(st, file, r->fn, r->arg, err);
 }
 
-static int each_record(struct store *st, store_record_fn fn, void *arg, struct dr_err *err)
+static int each_record(const struct store_sweep *sw, store_record_fn fn, void *arg,
+		       struct dr_err *err)
 {
-	struct records r = {.st = st, .fn = fn, .arg = arg};
+	struct records r = {.sw = sw, .fn = fn, .arg = arg};
 
-	return st->ops->each_lease(st, read_one, &r, err);
+	return sw->st->ops->each_lease(sw->st, read_one, &r, err);
 }
 
 struct held {
@@ -143,7 +147,7 @@ int store_sweep_held(struct store_sweep *sw,
 {
 	struct held h = {.fn = fn, .arg = arg};
 
-	return each_record(sw->st, pass_held, &h, err);
+	return each_record(sw, pass_held, &h, err);
 }
 
 struct candidate {
@@ -219,7 +223,7 @@ static int remove_locked(struct store_sweep *sw, struct shard *s, struct dr_err 
 {
 	const struct candidate *c = s->candidates.p;
 
-	if (each_record(sw->st, keep_record, s, err) < 0)
+	if (each_record(sw, keep_record, s, err) < 0)
 		return -1;
 	if (s->leased.count > 0)
 		qsort(s->leased.p, s->leased.count, sizeof(struct store_key), compare_keys);

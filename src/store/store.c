@@ -45,7 +45,7 @@ void store_key_set(struct store_key *key, enum store_kind kind, const char *doma
 {
 	size_t n = strlen(domain);
 
-	assert(n >= 1 && n <= sizeof key->domain);
+	assert(store_domain_valid(domain));
 	memset(key, 0, sizeof *key);
 	key->kind = (char)kind;
 	memcpy(key->domain, domain, n);
