@@ -34,24 +34,33 @@ enum detect_level {
 
 struct detect_head {
 	const uint8_t *p;
-	size_t len;       /* DETECT_HEAD_BYTES, fewer only when the input is that short */
-	bool whole;       /* the input ends with the head */
+	size_t len;           /* DETECT_HEAD_BYTES, fewer only when the input is that short */
+	bool whole;           /* the input ends with the head */
+	uint64_t total_bytes; /* of the input, when announced; 0 = unknown */
 };
 
 /* detect_head_class: the class of an input by its head, or a refusal in the words of the table in
  * section 1.1 (format-vmdk, nested-compression, ambiguous-format, not-an-image, empty …).
  * DETECT_SKIPPABLE is resolved as far as the head reaches: the class of the first real frame, or
  * DETECT_SKIPPABLE when it lies beyond.
- *   0, or -1: UNSUPPORTED or INVALID with a reason. */
+ * A web page is told from a disk that begins with the same letters by being under 1 MiB, which
+ * shows only when the head is whole or total_bytes is set.
+ *   0, or -1: UNSUPPORTED, CORRUPT or INVALID with a reason. */
 int detect_head_class(const struct detect_head *head, enum detect_level level,
 		      enum detect_class *ret, struct dr_err *err) DR_MUST_CHECK;
 
+/* detect_head_optical: ISO 9660 or UDF. Such a head is DETECT_RAW when it can boot as a disk (then
+ * the disk's kind is "iso") and refused as format-iso otherwise (section 1.6). */
+bool detect_head_optical(const struct detect_head *head);
+
 /* detect_tail_check: the last bytes of a disk taken as raw: fixed VHD footer, DMG "koly".
- *   tail, len  the last min(1024, total) bytes. */
+ *   tail, len  the last min(1024, total) bytes.
+ *   0, or -1: UNSUPPORTED format-vhd or format-dmg. */
 int detect_tail_check(const uint8_t *tail, size_t len, struct dr_err *err) DR_MUST_CHECK;
 
-/* detect_boot_warnings: "no-boot-record", "partition-beyond-end" (section 1.2), NULL-terminated
- * static strings; at most 3 and the NULL are written.
+/* detect_boot_warnings: what would surprise somebody who boots this disk (section 1.2), as
+ * "code: sentence" with the codes no-boot-record and partition-beyond-end. NULL-terminated static
+ * strings; at most 3 and the NULL are written.
  *   head of the decoded disk; tail its last bytes (GPT backup header); total its length. */
 void detect_boot_warnings(const struct detect_head *head, const uint8_t *tail, size_t tail_len,
 			  uint64_t total, const char *ret[static 4]);
