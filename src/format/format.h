@@ -61,9 +61,9 @@ void format_init(struct format *f, const struct format_ops *ops, uint64_t virtua
 
 /* format_raw_open: every byte of `in` is disk. `in` borrowed.
  *   declared  the length announced by the source, or FORMAT_SIZE_UNKNOWN. When it is known, data is
- *             read straight into the caller's buffer; when not, extents are smaller pieces that
- * were read ahead (nobody else can say that they exist), all-zero ones as ZERO. Refusals:
- * length-unknown empty not-whole-sectors too-large truncated trailing-data. */
+ *             read straight into the caller's buffer; when not, a piece is read ahead to learn that
+ *             it exists, and a piece of zeros is ZERO.
+ * Refusals: length-unknown empty not-whole-sectors too-large truncated trailing-data. */
 int format_raw_open(struct format **ret, struct stream *in, uint64_t declared,
 		    const struct format_limits *lim, struct dr_err *err) DR_MUST_CHECK;
 /* format_qcow2_open: `spool` borrowed and started; clusters are decoded as they land, so open and

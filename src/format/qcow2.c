@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <assert.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -352,6 +353,31 @@ static int qcow2_next(struct format *f, struct extent *ret, struct dr_err *err)
 	return 1;
 }
 
+static int read_seg(struct qcow2 *q, const struct window *w, uint64_t pos, void *out, size_t n,
+		    struct dr_err *err)
+{
+	const struct qcow2_seg *s = &w->segs[w->at];
+	uint64_t host, have;
+	bool ended;
+	int rc;
+
+	if (s->kind == QCOW2_PACKED) {
+		memcpy(out, w->buf + (pos - w->base), n);
+		return 0;
+	}
+	host = s->host + (pos - s->off);
+	rc = qcow2_file_read(q->spool, out, n, host, err);
+	if (rc == 0) {
+		have = spool_landed(q->spool, &ended);
+		if (have > host)
+			pos += have - host;
+		return dr_refuse(err, DR_CORRUPT, "truncated",
+				 "cluster %" PRIu64 " lies beyond the end of the file",
+				 pos >> q->h.cluster_bits);
+	}
+	return rc < 0 ? -1 : 0;
+}
+
 static int qcow2_read(struct format *f, void *buf, size_t len, struct dr_err *err)
 {
 	struct qcow2 *q = (struct qcow2 *)f;
@@ -365,12 +391,8 @@ static int qcow2_read(struct format *f, void *buf, size_t len, struct dr_err *er
 		const struct qcow2_seg *s = &w->segs[w->at];
 		size_t n = (size_t)dr_min_u64(len, s->off + s->len - pos);
 
-		if (s->kind == QCOW2_PACKED)
-			memcpy(out, w->buf + (pos - w->base), n);
-		else if (stream_pread(spool_stream(q->spool), out, n, s->host + (pos - s->off),
-				      err) < 0)
-			return dr_while(err, "cluster %llu",
-					(unsigned long long)(pos >> q->h.cluster_bits));
+		if (read_seg(q, w, pos, out, n, err) < 0)
+			return -1;
 		out += n;
 		pos += n;
 		len -= n;

@@ -54,9 +54,25 @@ struct fields {
 	uint8_t compression;
 };
 
-static int read_file(struct spool *spool, void *buf, size_t len, uint64_t off, struct dr_err *err)
+int qcow2_file_read(struct spool *spool, void *buf, size_t len, uint64_t off, struct dr_err *err)
 {
-	return stream_pread(spool_stream(spool), buf, len, off, err);
+	uint64_t have;
+
+	if (spool_await(spool, off + len, &have, err) < 0)
+		return -1;
+	if (have < off + len)
+		return 0;
+	return stream_pread(spool_stream(spool), buf, len, off, err) < 0 ? -1 : 1;
+}
+
+static int read_header(struct spool *spool, void *buf, size_t len, uint64_t off, struct dr_err *err)
+{
+	int rc = qcow2_file_read(spool, buf, len, off, err);
+
+	if (rc == 0)
+		return dr_refuse(err, DR_CORRUPT, "truncated",
+				 "the file ends inside the qcow2 header");
+	return rc < 0 ? -1 : 0;
 }
 
 static void parse_fields(struct rd r, struct fields *ret)
@@ -93,21 +109,21 @@ static int read_fields(struct spool *spool, struct fields *ret, struct dr_err *e
 	struct rd r = rd_init(p, 8);
 
 	*ret = (struct fields){0};
-	if (read_file(spool, p, 8, 0, err) < 0)
-		return dr_while(err, "qcow2 header");
+	if (read_header(spool, p, 8, 0, err) < 0)
+		return -1;
 	if (rd_be32(&r) != MAGIC)
 		return dr_refuse(err, DR_CORRUPT, "qcow2-header", "not a qcow2 image");
 	ret->version = rd_be32(&r);
 	if (ret->version != 2 && ret->version != 3)
 		return dr_refuse(err, DR_UNSUPPORTED, "qcow2-version",
 				 "qcow2 version %u; only 2 and 3 are known", ret->version);
-	if (read_file(spool, p, ret->version == 2 ? V2_BYTES : V3_BYTES, 0, err) < 0)
-		return dr_while(err, "qcow2 header");
+	if (read_header(spool, p, ret->version == 2 ? V2_BYTES : V3_BYTES, 0, err) < 0)
+		return -1;
 	parse_fields(rd_init(p, sizeof p), ret);
 	/* spec: the compression type byte exists when the header reaches that far. */
 	if (ret->header_bytes > V3_BYTES &&
-	    read_file(spool, &ret->compression, 1, V3_BYTES, err) < 0)
-		return dr_while(err, "qcow2 header");
+	    read_header(spool, &ret->compression, 1, V3_BYTES, err) < 0)
+		return -1;
 	return 0;
 }
 
@@ -245,8 +261,8 @@ static int check_extensions(struct spool *spool, uint64_t off, uint64_t cluster,
 		struct rd r = rd_init(p, sizeof p);
 		uint32_t type, len;
 
-		if (read_file(spool, p, sizeof p, off, err) < 0)
-			return dr_while(err, "qcow2 header extensions");
+		if (read_header(spool, p, sizeof p, off, err) < 0)
+			return -1;
 		type = rd_be32(&r);
 		len = rd_be32(&r);
 		if (type == EXT_END)
@@ -301,6 +317,21 @@ int qcow2_header_read(struct qcow2_header *ret, struct spool *spool,
 uint64_t qcow2_header_snapshot_bytes(const struct qcow2_header *h)
 {
 	return (uint64_t)h->snapshots * MIN_SNAPSHOT_ENTRY_BYTES;
+}
+
+static uint64_t max_u64(uint64_t a, uint64_t b)
+{
+	return a > b ? a : b;
+}
+
+uint64_t qcow2_header_tables_end(const struct qcow2_header *h)
+{
+	uint64_t end = max_u64(h->l1_offset + (uint64_t)h->l1_entries * 8,
+			       h->refcount_offset + h->refcount_bytes);
+
+	if (h->snapshots > 0)
+		end = max_u64(end, h->snapshots_offset + qcow2_header_snapshot_bytes(h));
+	return end;
 }
 
 int qcow2_header_check_end(const struct qcow2_header *h, uint64_t file_bytes, struct dr_err *err)

@@ -21,6 +21,11 @@
 #define QCOW2_L1_PIECE 512U                   /* L1 entries read at a time */
 #define QCOW2_MAX_TRACKED ((uint64_t)1 << 29) /* host clusters: 64 MiB of bits */
 
+/* qcow2_file_read: waits for the bytes; off + len does not overflow.
+ * 1; 0 when the file ends before; -1. */
+int qcow2_file_read(struct spool *spool, void *buf, size_t len, uint64_t off, struct dr_err *err)
+	DR_MUST_CHECK;
+
 struct qcow2_header {
 	uint32_t version;
 	uint32_t cluster_bits;
@@ -40,9 +45,12 @@ struct qcow2_header {
 /* qcow2_header_read: everything about the header that can be said without the end of the file. */
 int qcow2_header_read(struct qcow2_header *ret, struct spool *spool,
 		      const struct format_limits *lim, struct dr_err *err) DR_MUST_CHECK;
-/* qcow2_header_check_end: the rest, once the length of the file is known. */
+/* qcow2_header_check_end: the rest, once the length of the file is known (or is known to be at
+ * least qcow2_header_tables_end()). */
 int qcow2_header_check_end(const struct qcow2_header *h, uint64_t file_bytes, struct dr_err *err)
 	DR_MUST_CHECK;
+/* qcow2_header_tables_end: the end of the last of the tables that the header names. */
+uint64_t qcow2_header_tables_end(const struct qcow2_header *h);
 /* qcow2_header_snapshot_bytes: at least so long is the snapshot table. */
 uint64_t qcow2_header_snapshot_bytes(const struct qcow2_header *h);
 

@@ -31,6 +31,20 @@ static void bit_set(uint8_t *bits, uint64_t i)
 	bits[i / 8] |= (uint8_t)(1U << (i % 8));
 }
 
+/* A table that claims more than the file has is at fault, and not the neighbour it seems to
+ * overlap. Only this verdict is worth waiting for the end of the tables. */
+static int refuse_overlap(const struct qcow2_table *t, uint64_t cluster, struct dr_err *err)
+{
+	uint64_t have;
+
+	if (spool_await(t->spool, qcow2_header_tables_end(t->h), &have, err) < 0 ||
+	    qcow2_header_check_end(t->h, have, err) < 0)
+		return -1;
+	return dr_refuse(err, DR_CORRUPT, "qcow2-overlap",
+			 "the cluster at byte %" PRIu64 " of the file is used twice",
+			 cluster << t->h->cluster_bits);
+}
+
 /* One bit per host cluster is also what stops a small file from reading as a huge disk. */
 static int mark(struct qcow2_table *t, uint64_t off, uint64_t len, bool packed, struct dr_err *err)
 {
@@ -39,10 +53,7 @@ static int mark(struct qcow2_table *t, uint64_t off, uint64_t len, bool packed, 
 
 	for (uint64_t c = first; c <= last; c++) {
 		if (bit_get(t->owned, c) || (!packed && bit_get(t->packed, c)))
-			return dr_refuse(err, DR_CORRUPT, "qcow2-overlap",
-					 "the cluster at byte %" PRIu64
-					 " of the file is used twice",
-					 c << t->h->cluster_bits);
+			return refuse_overlap(t, c, err);
 		bit_set(packed ? t->packed : t->owned, c);
 	}
 	return 0;
@@ -148,15 +159,13 @@ static bool landed(const struct qcow2_table *t, uint64_t end)
 static int l1_load(struct qcow2_table *t, uint64_t index, struct dr_err *err)
 {
 	uint64_t count = dr_min_u64(QCOW2_L1_PIECE, t->h->l1_entries - index);
-	uint64_t off = t->h->l1_offset + index * 8; /* inside [0, spool_max_bytes) */
-	uint64_t have;
+	/* inside [0, spool_max_bytes), like the whole table */
+	int rc = qcow2_file_read(t->spool, t->l1, count * 8, t->h->l1_offset + index * 8, err);
 
-	if (spool_await(t->spool, off + count * 8, &have, err) < 0)
-		return -1;
-	if (have < off + count * 8)
+	if (rc == 0)
 		return dr_refuse(err, DR_CORRUPT, "qcow2-l1",
 				 "the L1 table lies beyond the end of the file");
-	if (stream_pread(spool_stream(t->spool), t->l1, count * 8, off, err) < 0)
+	if (rc < 0)
 		return -1;
 	t->l1_first = index;
 	t->l1_count = count;
@@ -204,17 +213,16 @@ static int l1_check(const struct qcow2_table *t, uint64_t index, uint64_t entry,
 
 static int l2_load(struct qcow2_table *t, uint64_t index, uint64_t off, struct dr_err *err)
 {
-	uint64_t have;
+	int rc;
 
 	if (check_place(t, off, t->h->cluster_bytes, err) < 0 ||
 	    mark(t, off, t->h->cluster_bytes, false, err) < 0)
 		return dr_while(err, "L2 table %" PRIu64, index);
-	if (spool_await(t->spool, off + t->h->cluster_bytes, &have, err) < 0)
-		return -1;
-	if (have < off + t->h->cluster_bytes)
+	rc = qcow2_file_read(t->spool, t->l2, t->h->cluster_bytes, off, err);
+	if (rc == 0)
 		return dr_refuse(err, DR_CORRUPT, "truncated",
 				 "L2 table %" PRIu64 " lies beyond the end of the file", index);
-	if (stream_pread(spool_stream(t->spool), t->l2, t->h->cluster_bytes, off, err) < 0)
+	if (rc < 0)
 		return -1;
 	t->l2_index = index;
 	return 0;

@@ -9,16 +9,13 @@
 #include "util/banned.h"
 
 #define SECTOR_BYTES 512
-/* Small enough to stay in the processor's cache between the two copies. */
-#define AHEAD_BYTES ((size_t)128 << 10)
-
 struct raw {
 	struct format base;
 	struct stream *in; /* borrowed */
 	uint64_t cap;      /* the disk may not be longer */
 	bool declared;     /* base.virtual_bytes was known at open */
 	size_t len;        /* of what was read ahead: the current piece */
-	uint8_t ahead[AHEAD_BYTES];
+	uint8_t ahead[FORMAT_PIECE_BYTES];
 };
 
 static int check_length(uint64_t bytes, uint64_t cap, struct dr_err *err)
