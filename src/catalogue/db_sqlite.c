@@ -8,13 +8,18 @@
 #include <sys/stat.h>
 
 #include "catalogue/db.h"
+#include "util/buf.h"
+#include "util/io.h"
+#include "util/rd.h"
 
 #include "util/banned.h"
 
 /* "Drkm" in the file's header (SQLite file format, section 1.3.16) tells our files from others'. */
 #define APPLICATION_ID 0x44726b6d
-/* The smallest page a SQLite file can have (file format, section 1.3.2). */
-#define SMALLEST_FILE 512
+/* The database header (file format, section 1.3): magic 0, page size 16, change counter 24, size in
+ * pages 28, the change counter for which that size holds 92. */
+#define HEADER_BYTES 100
+static const char header_magic[] = "SQLite format 3";
 
 struct sqlite_db {
 	struct db base;
@@ -236,18 +241,54 @@ int db_sqlite_create(const char *path, struct dr_err *err)
 	return db_script(db, sql, err);
 }
 
-/* check_file: what can be said before SQLite, which would take an empty file for a new database. */
-static int check_file(const char *path, struct dr_err *err)
+/* is_cut: the file is shorter than its header says. SQLite itself looks only whether the last page
+ * has begun. */
+static bool is_cut(const uint8_t header[static HEADER_BYTES], uint64_t bytes)
 {
+	struct rd at16 = rd_init(header + 16, 2);
+	struct rd at24 = rd_init(header + 24, 8);
+	struct rd at92 = rd_init(header + 92, 4);
+	uint64_t page = rd_be16(&at16);
+	uint64_t changes = rd_be32(&at24);
+	uint64_t pages = rd_be32(&at24);
+
+	if (page == 1)
+		page = 65536;
+	return rd_be32(&at92) == changes && bytes < pages * page;
+}
+
+/* has_log: a write-ahead log goes with the file, and may hold what the file lacks. */
+static bool has_log(const char *path)
+{
+	dr_autobuf struct buf name = BUF_INIT;
 	struct stat st;
 
-	if (stat(path, &st) < 0 && errno == ENOENT)
+	buf_printf(&name, "%s-wal", path);
+	return buf_ok(&name) && stat(buf_str(&name), &st) == 0 && st.st_size > 0;
+}
+
+/* check_file: what SQLite would not tell: it takes an empty file for a new database. */
+static int check_file(const char *path, struct dr_err *err)
+{
+	dr_autofd int fd = open(path, O_RDONLY | O_CLOEXEC);
+	uint8_t header[HEADER_BYTES];
+	struct stat st;
+	ssize_t n;
+
+	if (fd < 0 && errno == ENOENT)
 		return dr_fail(err, DR_NOT_FOUND, "there is no catalogue; create one first");
-	if (stat(path, &st) < 0)
+	if (fd < 0 || fstat(fd, &st) < 0)
 		return dr_fail_errno(err, "open the catalogue");
 	if (!S_ISREG(st.st_mode))
 		return dr_fail(err, DR_INVALID, "the catalogue is not a regular file");
-	if (st.st_size < SMALLEST_FILE)
+	n = dr_pread_full(fd, header, sizeof(header), 0, err);
+	if (n < 0)
+		return -1;
+	if (n < HEADER_BYTES)
+		return dr_fail(err, DR_CORRUPT, "the catalogue is cut short: %zd bytes", n);
+	if (memcmp(header, header_magic, sizeof(header_magic)) != 0)
+		return dr_fail(err, DR_CORRUPT, "the catalogue file is not a database");
+	if (is_cut(header, (uint64_t)st.st_size) && !has_log(path))
 		return dr_fail(err, DR_CORRUPT, "the catalogue is cut short: %lld bytes",
 			       (long long)st.st_size);
 	return 0;
@@ -263,7 +304,7 @@ int db_sqlite_open(struct db **ret, const char *path, unsigned busy_ms, struct d
 		return -1;
 	if (connect_sqlite(&db, path, busy_ms, err) < 0)
 		return -1;
-	/* the first read of the file: a header that contradicts its length fails here */
+	/* the first read of the file, and of the log */
 	if (!memory && db_number(db, "PRAGMA application_id", NULL, 0, &id, err) < 0)
 		return -1;
 	if (!memory && id != APPLICATION_ID)

@@ -11,26 +11,33 @@
 
 /* ---- listing ----
  * Parameters: $1 account ("" = everybody's), $2 and $3 the position of the marker, $4 name, $5
- * status ("" = any), $6 public (-1 = any), $7 limit. Both halves of the union come out of an index
- * in listing order and are merged: what it costs depends on what is shown, never on how much other
- * accounts have. */
+ * status ("" = any), $6 public (-1 = any), $7 limit. An account's own rows, its tombstones and
+ * what others publish come out of one index each, in listing order, and are merged: what it costs
+ * depends on what is shown, never on how much other accounts have. */
 
 #define AFTER_AND_FILTERS                                          \
 	" AND (created_at, id) > ($2, $3)"                         \
 	" AND ($4 = '' OR name = $4) AND ($5 = '' OR status = $5)" \
 	" AND ($6 < 0 OR is_public = $6)"
 
+#define LISTED "SELECT " IMAGE_COLUMNS " FROM images WHERE "
+
 void image_list_sql(const struct image_query *q, struct buf *ret)
 {
-	buf_puts(ret, "SELECT " IMAGE_COLUMNS " FROM images WHERE ");
-	buf_puts(ret, q->account ? "account = $1" : "$1 = ''");
-	if (!q->own_deleted)
-		buf_puts(ret, " AND status <> 'deleted'");
-	buf_puts(ret, AFTER_AND_FILTERS);
-	if (q->account && q->with_public)
-		buf_puts(ret, " UNION ALL SELECT " IMAGE_COLUMNS " FROM images"
-			      " WHERE is_public = 1 AND status = 'available'"
-			      " AND account <> $1" AFTER_AND_FILTERS);
+	if (q->account) {
+		buf_puts(ret, LISTED "account = $1 AND status <> 'deleted'" AFTER_AND_FILTERS);
+		if (q->own_deleted)
+			buf_puts(ret, " UNION ALL " LISTED
+				      "account = $1 AND status = 'deleted'" AFTER_AND_FILTERS);
+		if (q->with_public)
+			buf_puts(ret, " UNION ALL " LISTED "is_public = 1 AND status = 'available'"
+				      " AND account <> $1" AFTER_AND_FILTERS);
+	} else {
+		buf_puts(ret, LISTED "$1 = ''");
+		if (!q->own_deleted)
+			buf_puts(ret, " AND status <> 'deleted'");
+		buf_puts(ret, AFTER_AND_FILTERS);
+	}
 	buf_puts(ret, " ORDER BY created_at, id LIMIT $7");
 }
 

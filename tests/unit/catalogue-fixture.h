@@ -12,6 +12,7 @@
 
 #include "catalogue/catalogue.h"
 #include "must.h"
+#include "util/clock.h"
 
 struct fixture {
 	char dir[64];
@@ -79,8 +80,7 @@ static inline void claim_job(struct catalogue *c, int64_t id)
 
 	while (job.id != id)
 		assert_int_equal(
-			catalogue_job_claim(c, "tester", 1000, 1000000000, UINT64_MAX, &job, &e),
-			1);
+			catalogue_job_claim(c, "tester", dr_wall(), 3600, UINT64_MAX, &job, &e), 1);
 }
 
 /* publish_image: register, claim, publish: `data_bytes` of plain data. */

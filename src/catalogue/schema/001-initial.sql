@@ -126,7 +126,7 @@ CREATE TABLE images (
 );
 -- A tenant lists its own rows and what others publish, whatever else the table holds.
 CREATE INDEX images_of_account ON images (account, created_at, id) WHERE status <> 'deleted';
-CREATE INDEX images_of_account_ever ON images (account, created_at, id);
+CREATE INDEX images_gone ON images (account, created_at, id) WHERE status = 'deleted';
 CREATE INDEX images_published ON images (created_at, id)
 	WHERE is_public = 1 AND status = 'available';
 -- The container "images".
