@@ -31,6 +31,7 @@
 #include "ring/ring.h"
 #include "transport/http.h"
 #include "util/checked.h"
+#include "util/cleanup.h"
 #include "util/io.h"
 #include "util/num.h"
 #include "util/spec.h"

@@ -8,6 +8,7 @@
 #include "transport/response.h"
 #include "transport/url.h"
 #include "util/checked.h"
+#include "util/cleanup.h"
 #include "util/clock.h"
 #include "util/str.h"
 

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "util/checked.h"
+#include "util/cleanup.h"
 #include "util/num.h"
 #include "util/str.h"
 

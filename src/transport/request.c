@@ -22,6 +22,7 @@ struct transport_request {
 	uint64_t body_bytes;
 	bool address_refused;
 	bool address_tried;
+	bool tls_begun;
 	bool decided; /* a callback has set `end` */
 	enum transport_end end;
 	/* times of dr_now_ms() */
@@ -57,6 +58,17 @@ static curl_socket_t on_open(void *arg, curlsocktype purpose, struct curl_sockad
 	}
 	q->address_tried = true;
 	return socket(a->family, a->socktype | SOCK_CLOEXEC, a->protocol);
+}
+
+/* on_tls: TCP stands, TLS begins. */
+static CURLcode on_tls(CURL *easy, void *tls, void *arg)
+{
+	struct transport_request *q = arg;
+
+	(void)easy;
+	(void)tls;
+	q->tls_begun = true;
+	return CURLE_OK;
 }
 
 /* on_connected: TCP and TLS stand, the request goes out next. */
@@ -184,6 +196,8 @@ static bool set_rules(CURL *e)
 	ok &= curl_easy_setopt(e, CURLOPT_SSL_VERIFYPEER, 1L) == CURLE_OK;
 	ok &= curl_easy_setopt(e, CURLOPT_SSL_VERIFYHOST, 2L) == CURLE_OK;
 	ok &= curl_easy_setopt(e, CURLOPT_NOSIGNAL, 1L) == CURLE_OK;
+	/* Or the time for a name would be what the resolver takes, whatever the limit. */
+	ok &= curl_easy_setopt(e, CURLOPT_QUICK_EXIT, 1L) == CURLE_OK;
 	ok &= curl_easy_setopt(e, CURLOPT_BUFFERSIZE, RECEIVE_BYTES) == CURLE_OK;
 	return ok;
 }
@@ -195,6 +209,8 @@ static bool set_callbacks(struct transport_request *q)
 
 	ok &= curl_easy_setopt(e, CURLOPT_OPENSOCKETFUNCTION, on_open) == CURLE_OK;
 	ok &= curl_easy_setopt(e, CURLOPT_OPENSOCKETDATA, q) == CURLE_OK;
+	ok &= curl_easy_setopt(e, CURLOPT_SSL_CTX_FUNCTION, on_tls) == CURLE_OK;
+	ok &= curl_easy_setopt(e, CURLOPT_SSL_CTX_DATA, q) == CURLE_OK;
 	ok &= curl_easy_setopt(e, CURLOPT_PREREQFUNCTION, on_connected) == CURLE_OK;
 	ok &= curl_easy_setopt(e, CURLOPT_PREREQDATA, q) == CURLE_OK;
 	ok &= curl_easy_setopt(e, CURLOPT_HEADERFUNCTION, on_header) == CURLE_OK;
@@ -289,13 +305,16 @@ static enum transport_end nonsense(struct transport_request *q)
 	return TRANSPORT_FAILED;
 }
 
+/* no_time: libcurl's own limits ran out: the one for all of it, or the one for connecting. */
 static enum transport_end no_time(struct transport_request *q)
 {
 	if (dr_now_ms() >= q->ask->deadline_ms || q->sent_ms != 0) {
 		timed_out(q);
 		return TRANSPORT_FAILED;
 	}
-	return q->address_refused || q->address_tried ? no_connection(q) : no_name(q);
+	if (!q->address_refused && !q->address_tried)
+		return no_name(q);
+	return q->tls_begun ? no_tls(q, true) : no_connection(q);
 }
 
 /* classify: what libcurl's verdict means when no callback of ours brought it about. */
@@ -377,7 +396,7 @@ enum transport_end transport_request_run(struct transport_request *q,
 	q->err = err;
 	transport_response_init(&q->response);
 	q->body_bytes = 0;
-	q->address_refused = q->address_tried = false;
+	q->address_refused = q->address_tried = q->tls_begun = false;
 	q->decided = false;
 	q->sent_ms = q->taker_ms = q->window_ms = q->window_bytes = 0;
 	q->last_retry_after_s = 0;
