@@ -29,7 +29,7 @@ struct dir_txn {
 	atomic_bool broken; /* a record was cut short: the lease can take no more */
 };
 
-struct dir_store *dir_of(struct store *st)
+struct dir_store *store_dir_of(struct store *st)
 {
 	return (struct dir_store *)st;
 }
@@ -39,12 +39,12 @@ static struct dir_txn *txn_of(struct store_txn *tx)
 	return (struct dir_txn *)tx;
 }
 
-int dir_base(const struct dir_store *d, const struct store_key *key)
+int store_dir_base(const struct dir_store *d, const struct store_key *key)
 {
 	return key->kind == STORE_CHUNK ? d->chunks : d->blobs;
 }
 
-void dir_path(const struct store_key *key, char ret[static DIR_ITEM_TEXT])
+void store_dir_path(const struct store_key *key, char ret[static DIR_ITEM_TEXT])
 {
 	char domain[STORE_DOMAIN_TEXT], hex[DIGEST_HEX];
 
@@ -53,8 +53,8 @@ void dir_path(const struct store_key *key, char ret[static DIR_ITEM_TEXT])
 	snprintf(ret, DIR_ITEM_TEXT, "%s/%.2s/%s", domain, hex, hex);
 }
 
-int dir_lock(const struct dir_store *d, unsigned byte, bool exclusive, bool wait,
-	     struct dr_err *err)
+int store_dir_lock(const struct dir_store *d, unsigned byte, bool exclusive, bool wait,
+		   struct dr_err *err)
 {
 	/* An open-file-description lock on a description of its own: it excludes threads as well
 	 * as processes, and goes with its holder however that ends. */
@@ -89,11 +89,11 @@ static int item_open(const struct dir_store *d, const struct store_key *key, int
 		     struct stat *ret, struct dr_err *err)
 {
 	char path[DIR_ITEM_TEXT];
-	int base = dir_base(d, key);
+	int base = store_dir_base(d, key);
 	dr_autofd int fd = -1;
 
 	*ret_fd = -1;
-	dir_path(key, path);
+	store_dir_path(key, path);
 	fd = openat(base, path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
 	if (fd < 0 && errno == ENOENT)
 		return 0;
@@ -118,7 +118,7 @@ static int dir_get(struct store *st, const struct store_key *key, size_t max, st
 	ssize_t n;
 	uint8_t *to;
 	size_t size, room = ret->max ? ret->max : BUF_MAX_DEFAULT;
-	int there = item_open(dir_of(st), key, &fd, &s, err);
+	int there = item_open(store_dir_of(st), key, &fd, &s, err);
 
 	if (there < 0)
 		return -1;
@@ -145,7 +145,7 @@ static int dir_peek(struct store *st, const struct store_key *key, struct store_
 {
 	dr_autofd int fd = -1;
 	struct stat s;
-	int there = item_open(dir_of(st), key, &fd, &s, err);
+	int there = item_open(store_dir_of(st), key, &fd, &s, err);
 
 	if (there <= 0)
 		return there;
@@ -162,10 +162,10 @@ static int dir_peek(struct store *st, const struct store_key *key, struct store_
 static int dir_quarantine(struct store *st, const struct store_key *key, uint64_t tag,
 			  struct dr_err *err)
 {
-	struct dir_store *d = dir_of(st);
+	struct dir_store *d = store_dir_of(st);
 	/* Exclusive, so that of two who saw the damage the slower does not move the item that the
 	 * faster has already replaced. */
-	dr_autofd int lock = dir_lock(d, key->id.b[0], true, true, err);
+	dr_autofd int lock = store_dir_lock(d, key->id.b[0], true, true, err);
 	dr_autofd int fd = -1;
 	char from[DIR_ITEM_TEXT], to[DIR_ITEM_TEXT + 32], domain[STORE_DOMAIN_TEXT];
 	char hex[DIGEST_HEX];
@@ -178,10 +178,10 @@ static int dir_quarantine(struct store *st, const struct store_key *key, uint64_
 	store_key_domain(key, domain);
 	digest_hex(&key->id, hex);
 	dr_random(&unique, sizeof unique);
-	dir_path(key, from);
+	store_dir_path(key, from);
 	snprintf(to, sizeof to, "%s~%s~%s~%016llx", key->kind == STORE_CHUNK ? "chunk" : "blob",
 		 domain, hex, (unsigned long long)unique);
-	if (renameat(dir_base(d, key), from, d->quarantine, to) != 0)
+	if (renameat(store_dir_base(d, key), from, d->quarantine, to) != 0)
 		return dr_fail_errno(err, "move a damaged item aside");
 	return 1;
 }
@@ -223,7 +223,7 @@ static int append(struct dir_txn *tx, const struct store_key *record, struct dr_
 static int dir_begin(struct store *st, const char *lease, struct store_txn **ret,
 		     struct dr_err *err)
 {
-	struct dir_store *d = dir_of(st);
+	struct dir_store *d = store_dir_of(st);
 	DR_CLEANUP(txn_freep) struct dir_txn *tx = calloc(1, sizeof *tx);
 	struct store_key state = {.kind = DIR_LEASE_ACTIVE};
 	char file[STORE_LEASE_TEXT + 32];
@@ -253,8 +253,8 @@ static int dir_begin(struct store *st, const char *lease, struct store_txn **ret
 static int dir_find(struct store_txn *base, const struct store_key *record, struct dr_err *err)
 {
 	struct dir_txn *tx = txn_of(base);
-	struct dir_store *d = dir_of(base->st);
-	dr_autofd int lock = dir_lock(d, record->id.b[0], false, true, err);
+	struct dir_store *d = store_dir_of(base->st);
+	dr_autofd int lock = store_dir_lock(d, record->id.b[0], false, true, err);
 	char path[DIR_ITEM_TEXT];
 	struct store_key key;
 	struct stat s;
@@ -263,8 +263,8 @@ static int dir_find(struct store_txn *base, const struct store_key *record, stru
 		return -1;
 	if (!store_record_item(record, &key))
 		return dr_fail(err, DR_INVALID, "not an item's name");
-	dir_path(&key, path);
-	if (fstatat(dir_base(d, &key), path, &s, AT_SYMLINK_NOFOLLOW) == 0)
+	store_dir_path(&key, path);
+	if (fstatat(store_dir_base(d, &key), path, &s, AT_SYMLINK_NOFOLLOW) == 0)
 		return 1;
 	return errno == ENOENT ? 0 : dr_fail_errno(err, "look for it");
 }
@@ -303,9 +303,9 @@ static int place(const struct dir_store *d, const char *temp, const struct store
 		 struct dr_err *err)
 {
 	char path[DIR_ITEM_TEXT];
-	int base = dir_base(d, key);
+	int base = store_dir_base(d, key);
 
-	dir_path(key, path);
+	store_dir_path(key, path);
 	for (unsigned round = 0; round < 2; round++) {
 		if (renameat2(d->tmp, temp, base, path, RENAME_NOREPLACE) == 0)
 			return 1;
@@ -322,7 +322,7 @@ static int place(const struct dir_store *d, const char *temp, const struct store
 static int dir_add(struct store_txn *base, const struct store_key *key, const void *p, size_t len,
 		   struct dr_err *err)
 {
-	struct dir_store *d = dir_of(base->st);
+	struct dir_store *d = store_dir_of(base->st);
 	struct store_key record = *key;
 	char temp[40];
 	uint64_t unique[2];
@@ -348,7 +348,7 @@ static int take_out(void *arg, const struct store_key *record, struct dr_err *er
 
 	if (record->kind != STORE_ADDED_CHUNK && record->kind != STORE_ADDED_BLOB)
 		return 0;
-	return store_record_item(record, &key) ? dir_remove(arg, &key, err) : 0;
+	return store_record_item(record, &key) ? store_dir_remove(arg, &key, err) : 0;
 }
 
 /* One syncfs() instead of a sync per file: it covers data, renames, directories and the lease, and
@@ -370,7 +370,7 @@ static int dir_commit(struct store_txn *base, struct dr_err *err)
 		dr_fail_errno(err, "write the store to disk");
 	/* The kernel now takes the failed pages for clean: a later writer must not find these
 	 * items in memory and believe that they are on disk. */
-	if (dir_read_records(tx->lease, take_out, base->st, &more) < 0)
+	if (store_dir_read_records(tx->lease, take_out, base->st, &more) < 0)
 		dr_while(err, "and %s could not be taken out again", "what was written");
 	return -1;
 }
@@ -405,14 +405,14 @@ static int end_one(void *arg, const char *file, bool ended, struct dr_err *err)
 
 static int dir_unlease(struct store *st, const char *lease, struct dr_err *err)
 {
-	struct ending e = {.d = dir_of(st), .lease = lease};
+	struct ending e = {.d = store_dir_of(st), .lease = lease};
 
-	return dir_each_lease(st, end_one, &e, err);
+	return store_dir_each_lease(st, end_one, &e, err);
 }
 
 static void dir_close(struct store *st)
 {
-	struct dir_store *d = dir_of(st);
+	struct dir_store *d = store_dir_of(st);
 
 	dr_closep(&d->root);
 	dr_closep(&d->chunks);
@@ -435,15 +435,15 @@ static const struct store_ops dir_ops = {
 	.abandon = dir_abandon,
 	.unlease = dir_unlease,
 	.close = dir_close,
-	.lock_sweep = dir_lock_sweep,
-	.lock_shard = dir_lock_shard,
-	.unlock = dir_unlock,
-	.each_lease = dir_each_lease,
-	.read_lease = dir_read_lease,
-	.drop_lease = dir_drop_lease,
-	.each_item = dir_each_item,
-	.remove = dir_remove,
-	.tidy = dir_tidy,
+	.lock_sweep = store_dir_lock_sweep,
+	.lock_shard = store_dir_lock_shard,
+	.unlock = store_dir_unlock,
+	.each_lease = store_dir_each_lease,
+	.read_lease = store_dir_read_lease,
+	.drop_lease = store_dir_drop_lease,
+	.each_item = store_dir_each_item,
+	.remove = store_dir_remove,
+	.tidy = store_dir_tidy,
 };
 
 static int read_format(int root, struct dr_err *err)

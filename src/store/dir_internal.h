@@ -28,27 +28,27 @@ struct dir_store {
 	int quarantine;
 };
 
-struct dir_store *dir_of(struct store *st);
-int dir_base(const struct dir_store *d, const struct store_key *key); /* chunks or blobs */
-/* dir_path: "<domain>/ab/<hex>", relative to dir_base. */
-void dir_path(const struct store_key *key, char ret[static DIR_ITEM_TEXT]);
-/* dir_lock: a shared or exclusive lock on one byte of the lock file. The descriptor that holds it
- * until closed, or -1: BUSY (not `wait`); IO. */
-int dir_lock(const struct dir_store *d, unsigned byte, bool exclusive, bool wait,
-	     struct dr_err *err) DR_MUST_CHECK;
+struct dir_store *store_dir_of(struct store *st);
+int store_dir_base(const struct dir_store *d, const struct store_key *key); /* chunks or blobs */
+/* store_dir_path: "<domain>/ab/<hex>", relative to store_dir_base. */
+void store_dir_path(const struct store_key *key, char ret[static DIR_ITEM_TEXT]);
+/* store_dir_lock: a shared or exclusive lock on one byte of the lock file. The descriptor that
+ * holds it until closed, or -1: BUSY (not `wait`); IO. */
+int store_dir_lock(const struct dir_store *d, unsigned byte, bool exclusive, bool wait,
+		   struct dr_err *err) DR_MUST_CHECK;
 
-int dir_lock_sweep(struct store *st, void **ret, struct dr_err *err);
-int dir_lock_shard(struct store *st, unsigned shard, void **ret, struct dr_err *err);
-void dir_unlock(struct store *st, void *lock);
-int dir_each_lease(struct store *st, store_lease_fn fn, void *arg, struct dr_err *err);
-int dir_read_lease(struct store *st, const char *file, store_record_fn fn, void *arg,
-		   struct dr_err *err);
-/* dir_read_records: as dir_read_lease, from its descriptor. */
-int dir_read_records(int fd, store_record_fn fn, void *arg, struct dr_err *err) DR_MUST_CHECK;
-int dir_drop_lease(struct store *st, const char *file, struct dr_err *err);
-int dir_each_item(struct store *st, unsigned shard, store_item_fn fn, void *arg,
-		  struct dr_err *err);
-int dir_remove(struct store *st, const struct store_key *key, struct dr_err *err);
-int dir_tidy(struct store *st, uint64_t age_seconds, struct dr_err *err);
+int store_dir_lock_sweep(struct store *st, void **ret, struct dr_err *err);
+int store_dir_lock_shard(struct store *st, unsigned shard, void **ret, struct dr_err *err);
+void store_dir_unlock(struct store *st, void *lock);
+int store_dir_each_lease(struct store *st, store_lease_fn fn, void *arg, struct dr_err *err);
+int store_dir_read_lease(struct store *st, const char *file, store_record_fn fn, void *arg,
+			 struct dr_err *err);
+/* store_dir_read_records: as store_dir_read_lease, from its descriptor. */
+int store_dir_read_records(int fd, store_record_fn fn, void *arg, struct dr_err *err) DR_MUST_CHECK;
+int store_dir_drop_lease(struct store *st, const char *file, struct dr_err *err);
+int store_dir_each_item(struct store *st, unsigned shard, store_item_fn fn, void *arg,
+			struct dr_err *err);
+int store_dir_remove(struct store *st, const struct store_key *key, struct dr_err *err);
+int store_dir_tidy(struct store *st, uint64_t age_seconds, struct dr_err *err);
 
 #endif

@@ -21,24 +21,24 @@ static int lock_byte(struct store *st, unsigned byte, bool wait, void **ret, str
 
 	if (!held)
 		return dr_fail_nomem(err);
-	held->fd = dir_lock(dir_of(st), byte, true, wait, err);
+	held->fd = store_dir_lock(store_dir_of(st), byte, true, wait, err);
 	if (held->fd < 0)
 		return -1;
 	*ret = DR_STEAL(held);
 	return 0;
 }
 
-int dir_lock_sweep(struct store *st, void **ret, struct dr_err *err)
+int store_dir_lock_sweep(struct store *st, void **ret, struct dr_err *err)
 {
 	return lock_byte(st, DIR_LOCK_SWEEP, false, ret, err);
 }
 
-int dir_lock_shard(struct store *st, unsigned shard, void **ret, struct dr_err *err)
+int store_dir_lock_shard(struct store *st, unsigned shard, void **ret, struct dr_err *err)
 {
 	return lock_byte(st, shard, true, ret, err);
 }
 
-void dir_unlock(struct store *st, void *lock)
+void store_dir_unlock(struct store *st, void *lock)
 {
 	struct dir_held *held = lock;
 
@@ -90,9 +90,9 @@ static int lease_state(const struct dir_store *d, const char *file, bool *ret_en
 	return 1;
 }
 
-int dir_each_lease(struct store *st, store_lease_fn fn, void *arg, struct dr_err *err)
+int store_dir_each_lease(struct store *st, store_lease_fn fn, void *arg, struct dr_err *err)
 {
-	struct dir_store *d = dir_of(st);
+	struct dir_store *d = store_dir_of(st);
 	DR_CLEANUP(closedirp) DIR *dir = dir_list(d->leases, ".");
 	const char *name;
 	bool ended = false;
@@ -110,7 +110,7 @@ int dir_each_lease(struct store *st, store_lease_fn fn, void *arg, struct dr_err
 	return rc;
 }
 
-int dir_read_records(int fd, store_record_fn fn, void *arg, struct dr_err *err)
+int store_dir_read_records(int fd, store_record_fn fn, void *arg, struct dr_err *err)
 {
 	struct store_key records[256];
 	/* The first is the state. */
@@ -129,30 +129,30 @@ int dir_read_records(int fd, store_record_fn fn, void *arg, struct dr_err *err)
 	return 0;
 }
 
-int dir_read_lease(struct store *st, const char *file, store_record_fn fn, void *arg,
-		   struct dr_err *err)
+int store_dir_read_lease(struct store *st, const char *file, store_record_fn fn, void *arg,
+			 struct dr_err *err)
 {
-	dr_autofd int fd =
-		openat(dir_of(st)->leases, file, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	dr_autofd int fd = openat(store_dir_of(st)->leases, file,
+				  O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 
 	if (fd < 0)
 		return errno == ENOENT ? 0 : dr_fail_errno(err, "open a lease");
-	return dir_read_records(fd, fn, arg, err);
+	return store_dir_read_records(fd, fn, arg, err);
 }
 
-int dir_drop_lease(struct store *st, const char *file, struct dr_err *err)
+int store_dir_drop_lease(struct store *st, const char *file, struct dr_err *err)
 {
-	if (unlinkat(dir_of(st)->leases, file, 0) != 0 && errno != ENOENT)
+	if (unlinkat(store_dir_of(st)->leases, file, 0) != 0 && errno != ENOENT)
 		return dr_fail_errno(err, "remove a lease");
 	return 0;
 }
 
-int dir_remove(struct store *st, const struct store_key *key, struct dr_err *err)
+int store_dir_remove(struct store *st, const struct store_key *key, struct dr_err *err)
 {
 	char path[DIR_ITEM_TEXT];
 
-	dir_path(key, path);
-	if (unlinkat(dir_base(dir_of(st), key), path, 0) != 0 && errno != ENOENT)
+	store_dir_path(key, path);
+	if (unlinkat(store_dir_base(store_dir_of(st), key), path, 0) != 0 && errno != ENOENT)
 		return dr_fail_errno(err, "remove an item");
 	return 0;
 }
@@ -219,9 +219,10 @@ static int walk_domains(int base, unsigned shard, const struct walk *w, struct d
 	return rc;
 }
 
-int dir_each_item(struct store *st, unsigned shard, store_item_fn fn, void *arg, struct dr_err *err)
+int store_dir_each_item(struct store *st, unsigned shard, store_item_fn fn, void *arg,
+			struct dr_err *err)
 {
-	struct dir_store *d = dir_of(st);
+	struct dir_store *d = store_dir_of(st);
 	struct walk chunks = {.kind = STORE_CHUNK, .fn = fn, .arg = arg};
 	struct walk blobs = {.kind = STORE_BLOB, .fn = fn, .arg = arg};
 
@@ -230,9 +231,9 @@ int dir_each_item(struct store *st, unsigned shard, store_item_fn fn, void *arg,
 	return walk_domains(d->blobs, shard, &blobs, err);
 }
 
-int dir_tidy(struct store *st, uint64_t age_seconds, struct dr_err *err)
+int store_dir_tidy(struct store *st, uint64_t age_seconds, struct dr_err *err)
 {
-	struct dir_store *d = dir_of(st);
+	struct dir_store *d = store_dir_of(st);
 	DR_CLEANUP(closedirp) DIR *dir = dir_list(d->tmp, ".");
 	const char *name;
 	struct stat s;
