@@ -29,11 +29,19 @@ struct principal {
 	int64_t expires_at; /* of the token */
 };
 
-int auth_init(struct dr_err *err) DR_MUST_CHECK; /* sodium_init; once per process */
+/* What is not there and what is not yours are told with the same words, here and in library. */
+#define RESOURCE_NOT_FOUND "Resource not found"
+
+int auth_init(struct dr_err *err) DR_MUST_CHECK; /* before anything else; again is fine */
 /* new random secrets */
 void auth_new_token(char ret[static TOKEN_TEXT]);
 void auth_new_secret(char ret[static SECRET_TEXT]);
 void auth_secret_hash(const char *secret, uint8_t ret[static SECRET_HASH_BYTES]);
+/* auth_password_hash: 1 to PASSWORD_BYTES bytes; INVALID otherwise. One hash takes 64 MiB for some
+ * 50 ms, so at most PASSWORD_HASHES run at once in a process (logins likewise); BUSY after 5 s of
+ * waiting for a turn. */
+#define PASSWORD_BYTES 1024
+#define PASSWORD_HASHES 2
 int auth_password_hash(const char *password, char ret[static 160], struct dr_err *err)
 	DR_MUST_CHECK;
 
@@ -53,19 +61,22 @@ struct token_grant {
 };
 /* auth_token: POST /token. On failure err->reason is the OAuth error word (invalid_client,
  * invalid_grant, unauthorized_client, invalid_request, invalid_scope) and err->code UNAUTHENTICATED
- * for 401, INVALID for 400 (api.md 1.1). */
+ * for 401, INVALID for 400 (api.md 1.1). A refresh token is spent by the first client that shows
+ * it, and worth something only to the one it was given to. */
 int auth_token(struct catalogue *c, const struct token_request *rq, struct token_grant *ret,
 	       struct dr_err *err) DR_MUST_CHECK;
 
 /* auth_bearer: an access token. `account`: the account_id asked for, or NULL: the client's own, or
  * the user's default. UNAUTHENTICATED with reason invalid_token or expired_token; NOT_FOUND when
- * the account is not the principal's (answered as missing_resource). */
+ * the account is not the principal's (RESOURCE_NOT_FOUND). A token outlives its client's
+ * revocation (api.md section 9), not a change of its group. */
 int auth_bearer(struct catalogue *c, const char *token, const char *account, struct principal *ret,
 		struct dr_err *err) DR_MUST_CHECK;
 
 /* auth_v1: Swift v1 authentication by X-Auth-User/X-Auth-Key (client id + secret, e-mail or user id
- * + password, or an access token as the key). Mints a token with scope orbit. UNAUTHENTICATED;
- * INVALID for an empty user (412). */
+ * + password, or an access token of theirs, with scope orbit, as the key). Mints a token with scope
+ * orbit, which lives no longer than a token used as the key. UNAUTHENTICATED, also for an account
+ * that is not theirs; INVALID for an empty user (412). */
 int auth_v1(struct catalogue *c, const char *user, const char *key, const char *account,
 	    struct token_grant *ret, struct principal *ret_principal, struct dr_err *err)
 	DR_MUST_CHECK;
