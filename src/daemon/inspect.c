@@ -205,6 +205,47 @@ static int run_decoder(struct inspection *in, struct dr_err *err)
 	return rc;
 }
 
+/* prepare: what every inspection of an open file needs. */
+static int prepare(struct inspection *in, struct dr_err *err)
+{
+	in->chunk = malloc(CHUNK);
+	in->manifest = manifest_new(MANIFEST_MAX_CHUNKS * CHUNK);
+	if (!in->chunk || !in->manifest)
+		return dr_fail_nomem(err);
+	if (manifest_domain(in->manifest, "inspect", err) < 0)
+		return -1;
+	return hash_new(&in->hash, HASH_SHA256, err);
+}
+
+static void finish(struct inspection *in)
+{
+	ring_detach(in->source);
+	ring_detach(in->disk);
+	manifest_free(in->manifest);
+	hash_free(in->hash);
+	free(in->chunk);
+	if (in->file >= 0)
+		close(in->file);
+	if (in->out >= 0)
+		close(in->out);
+}
+
+int inspect_fd(int fd, uint64_t bytes, uint64_t *ret_virtual_bytes, struct dr_err *err)
+{
+	struct inspection in = {.file = fd, .out = -1, .file_bytes = bytes};
+	int rc = prepare(&in, err);
+
+	if (rc == 0)
+		rc = run_decoder(&in, err);
+	if (rc == 0 && dr_err_is_set(&in.refusal)) {
+		*err = in.refusal;
+		rc = -1;
+	}
+	*ret_virtual_bytes = in.pos;
+	finish(&in);
+	return rc;
+}
+
 static json_t *to_json(struct inspection *in, const char *name, const struct spec *note)
 {
 	const char *format = note ? spec_get(note, "format", "") : "";
@@ -293,13 +334,7 @@ static int set_up(struct inspection *in, const struct options *o, struct dr_err 
 		if (in->out < 0)
 			return dr_fail_errno(err, "%s", o->decode);
 	}
-	in->chunk = malloc(CHUNK);
-	in->manifest = manifest_new(MANIFEST_MAX_CHUNKS * CHUNK);
-	if (!in->chunk || !in->manifest)
-		return dr_fail_nomem(err);
-	if (manifest_domain(in->manifest, "inspect", err) < 0)
-		return -1;
-	return hash_new(&in->hash, HASH_SHA256, err);
+	return prepare(in, err);
 }
 
 int daemon_inspect(const struct options *o)
@@ -317,15 +352,7 @@ int daemon_inspect(const struct options *o)
 	}
 	if (o->decode && in.out >= 0 && (rc < 0 || dr_err_is_set(&in.refusal)))
 		unlink(o->decode);
-	ring_detach(in.source);
-	ring_detach(in.disk);
-	manifest_free(in.manifest);
-	hash_free(in.hash);
-	free(in.chunk);
-	if (in.file >= 0)
-		close(in.file);
-	if (in.out >= 0)
-		close(in.out);
+	finish(&in);
 	if (rc < 0) {
 		complain(&err);
 		return 2;

@@ -115,7 +115,7 @@ static int start_all(struct import *im, struct dr_err *err)
 	dr_autofd int disk = ring_create(DISK_SLOTS, DISK_SLOT_BYTES, err);
 	dr_autofd int scratch = -1;
 	struct helper_start fetch = {
-		.ring_in = -1, .ring_out = source, .scratch = -1, .drop_user = true};
+		.ring_in = source, .ring_out = -1, .scratch = -1, .drop_user = true};
 	struct helper_start decode = {.ring_in = source, .ring_out = disk, .drop_user = true};
 	struct helper_start commit = {.ring_in = disk, .ring_out = -1, .scratch = -1};
 
