@@ -42,7 +42,7 @@ enum http_method {
 
 enum http_method http_method(const struct http_request *rq);
 const char *http_method_name(const struct http_request *rq);
-/* http_path: as sent: still percent-encoded, without the query. */
+/* http_path: as sent: still percent-encoded, without the query; "" when it was malformed. */
 const char *http_path(const struct http_request *rq);
 /* http_segment: the nth (from 0) segment of the path, percent-decoded; NULL past the end.
  * "/a/b/" has the segments "a", "b" and "". */

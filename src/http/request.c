@@ -21,7 +21,7 @@ const char *http_method_name(const struct http_request *rq)
 
 const char *http_path(const struct http_request *rq)
 {
-	return rq->path;
+	return rq->path ? rq->path : "";
 }
 
 const char *http_segment(const struct http_request *rq, size_t n)

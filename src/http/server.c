@@ -147,7 +147,7 @@ static void log_failure(const struct exchange *x, const char *what)
 {
 	dr_autobuf struct buf path = BUF_INIT;
 
-	dr_quote(&path, x->rq.path ? x->rq.path : "", 200);
+	dr_quote(&path, http_path(&x->rq), 200);
 	dr_log(DR_ERROR, "what=http-answer request=%s path=%s status=%u error=\"%s\"", x->rq.id,
 	       buf_str(&path), x->rs.status, what);
 }
@@ -327,9 +327,9 @@ static enum MHD_Result begin(struct exchange *x, const char *method, const char 
 	set_peer(x);
 	(void)MHD_get_connection_values(x->connection, MHD_HEADER_KIND, gather, &g);
 	if (!refused)
-		refused = message_headers(&x->rq, g.field, g.count, minor);
-	if (!refused)
 		refused = message_target(&x->rq, x->target);
+	if (!refused)
+		refused = message_headers(&x->rq, g.field, g.count, minor);
 	set_base_url(x);
 	if (!refused && atomic_load(&x->server->stopping))
 		refused = 503;

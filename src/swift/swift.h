@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * swift: the OpenStack Swift dialect of Orbit (api.md section 7) <-> library. */
+ * swift: the OpenStack Swift dialect of Orbit (api.md section 7) <-> library. Header names are
+ * spelled as clients copy them (section 7.6). Any thread. */
 #ifndef DR_SWIFT_SWIFT_H
 #define DR_SWIFT_SWIFT_H
 

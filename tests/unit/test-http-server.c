@@ -118,7 +118,9 @@ static void log_request(void *ctx, const struct http_request *rq, unsigned statu
 {
 	struct fixture *f = ctx;
 
-	(void)rq, (void)ms;
+	(void)ms;
+	assert_non_null(http_path(rq));
+	assert_non_null(http_method_name(rq));
 	dr_lock(&f->lock);
 	f->logged++;
 	f->logged_status = status;
