@@ -353,7 +353,7 @@ static int qcow2_next(struct format *f, struct extent *ret, struct dr_err *err)
 	return 1;
 }
 
-static int read_seg(struct qcow2 *q, const struct window *w, uint64_t pos, void *out, size_t n,
+static int read_seg(struct qcow2 *q, struct window *w, uint64_t pos, void *out, size_t n,
 		    struct dr_err *err)
 {
 	const struct qcow2_seg *s = &w->segs[w->at];
@@ -362,6 +362,8 @@ static int read_seg(struct qcow2 *q, const struct window *w, uint64_t pos, void 
 	int rc;
 
 	if (s->kind == QCOW2_PACKED) {
+		if (window_finish(q, w, err) < 0)
+			return -1;
 		memcpy(out, w->buf + (pos - w->base), n);
 		return 0;
 	}
@@ -385,8 +387,6 @@ static int qcow2_read(struct format *f, void *buf, size_t len, struct dr_err *er
 	uint64_t pos = format_at(f);
 	uint8_t *out = buf;
 
-	if (window_finish(q, w, err) < 0)
-		return -1;
 	while (len > 0 && find_data(w, &pos)) {
 		const struct qcow2_seg *s = &w->segs[w->at];
 		size_t n = (size_t)dr_min_u64(len, s->off + s->len - pos);
