@@ -1,18 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <assert.h>
 #include <errno.h>
-#include <pthread.h>
-#include <semaphore.h>
 #include <sodium.h>
+#include <stdatomic.h>
 #include <string.h>
-#include <time.h>
 
 #include "auth/auth_internal.h"
+#include "util/clock.h"
 #include "util/io.h"
 
 #include "util/banned.h"
 
-#define TURN_SECONDS 5
+#define TURN_MS 5000
 
 _Static_assert(crypto_pwhash_STRBYTES <= 160, "a hash fits where it is kept");
 
@@ -20,38 +18,44 @@ _Static_assert(crypto_pwhash_STRBYTES <= 160, "a hash fits where it is kept");
 static const char nobodys_hash[] = "$argon2id$v=19$m=65536,t=2,p=1$J+rE43jaFc7Q/dZaR8oN4A"
 				   "$LHP1fH+j3oHkdIS0RS3V9Y7tLbrfNBvQYqqjoJAwWy0";
 
-/* How many may hash now. Memory is the process's, whatever catalogue the caller works on: this is
- * why it is no caller's. */
-static pthread_once_t turns_once = PTHREAD_ONCE_INIT;
-static sem_t turns;
-
-static void init_turns(void)
-{
-	int rc = sem_init(&turns, 0, PASSWORD_HASHES);
-
-	assert(rc == 0);
-	(void)rc;
-}
+/* Hashes being computed. Memory is the process's, whatever catalogue the caller works on, so this
+ * count is nobody else's. */
+static _Atomic unsigned hashing;
 
 int auth_init(struct dr_err *err)
 {
 	if (sodium_init() < 0)
 		return dr_fail(err, DR_IO, "libsodium did not start");
-	pthread_once(&turns_once, init_turns);
 	return 0;
+}
+
+static bool try_turn(void)
+{
+	unsigned n = atomic_load(&hashing);
+
+	while (n < PASSWORD_HASHES) {
+		if (atomic_compare_exchange_weak(&hashing, &n, n + 1))
+			return true;
+	}
+	return false;
 }
 
 static int take_turn(struct dr_err *err)
 {
-	struct timespec until;
+	uint64_t until = dr_now_ms() + TURN_MS;
 
-	clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_sec += TURN_SECONDS;
-	while (sem_clockwait(&turns, CLOCK_MONOTONIC, &until) < 0) {
-		if (errno != EINTR)
+	/* a turn lasts five times as long as this sleep: there is little to gain by a queue */
+	while (!try_turn()) {
+		if (dr_now_ms() >= until)
 			return dr_fail(err, DR_BUSY, "too many logins at once; try again");
+		dr_sleep_ms(10);
 	}
 	return 0;
+}
+
+static void end_turn(void)
+{
+	atomic_fetch_sub(&hashing, 1);
 }
 
 int auth_password_hash(const char *password, char ret[static 160], struct dr_err *err)
@@ -65,7 +69,7 @@ int auth_password_hash(const char *password, char ret[static 160], struct dr_err
 		return -1;
 	rc = crypto_pwhash_str(ret, password, len, crypto_pwhash_OPSLIMIT_INTERACTIVE,
 			       crypto_pwhash_MEMLIMIT_INTERACTIVE);
-	sem_post(&turns);
+	end_turn();
 	return rc < 0 ? dr_fail_nomem(err) : 0;
 }
 
@@ -81,7 +85,7 @@ int password_check(const char *hash, const char *password, bool *ret, struct dr_
 		return -1;
 	errno = 0;
 	rc = crypto_pwhash_str_verify(hash ? hash : nobodys_hash, password, len);
-	sem_post(&turns);
+	end_turn();
 	if (rc < 0 && errno == ENOMEM)
 		return dr_fail_nomem(err);
 	*ret = rc == 0 && hash;
