@@ -132,7 +132,7 @@ void law_truncation(enum codec_kind kind, const struct buf *file, const size_t *
 
 size_t law_flips(enum codec_kind kind, const struct buf *file, const struct buf *disk)
 {
-	static const struct reading how = {0};
+	static const struct reading how = {.read = 4096};
 	struct codec_facts facts;
 	struct dr_err err;
 	struct buf got;
