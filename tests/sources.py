@@ -27,11 +27,13 @@ every answer; with it in that many first answers of the very same URL.
     interim=N        so many 103 responses first
 
     framing=F        length (default), chunked, close (neither length nor chunks)
-    length=L         Content-Length: a number; +N or -N against the truth; twice; bad; huge; negative
+    length=L         Content-Length: a number; +N or -N against the truth; twice; bad; huge;
+                     negative
     etag=E           strong (default), weak, none, each (a new one for every answer)
-    ranges=R         yes (default), no (not announced, answered with 200), ignored (announced, answered
-                     with 200), start, total, nothing, short, tag (206 with a wrong first byte, a wrong
-                     total, no Content-Range, a wrong length, another ETag), refused (416)
+    ranges=R         yes (default), no (not announced, answered with 200), ignored (announced,
+                     answered with 200), refused (416), or 206 with: start (a wrong first byte),
+                     total (a wrong total), nothing (no Content-Range), short (a wrong length),
+                     tag (another ETag)
     change=N         from the Nth answer (1 is the second) on, byte 0 is another one
     grow=N           from the second answer on, the file is N bytes longer
 

@@ -233,7 +233,9 @@ static int limit(__rlimit_resource_t what, rlim_t most, struct dr_err *err)
 /* confine: before the first packet. Sanitizers need what this takes away. */
 static int confine(size_t ring_bytes, struct dr_err *err)
 {
-	mallopt(M_ARENA_MAX, 1); /* every resolver thread would reserve address space for its own */
+	/* Every resolver thread would reserve address space for its own arena.
+	 * NOLINTNEXTLINE(concurrency-mt-unsafe): there is no other thread yet */
+	mallopt(M_ARENA_MAX, 1);
 	if (limit(RLIMIT_CORE, 0, err) < 0 || limit(RLIMIT_FSIZE, 0, err) < 0 ||
 	    limit(RLIMIT_NOFILE, OPEN_FILES, err) < 0)
 		return -1;
@@ -254,8 +256,10 @@ static int isolate(struct dr_err *err)
 		return dr_fail_errno(err, "prctl");
 	if (close_range(FD_RING + 1, ~0U, 0) != 0)
 		return dr_fail_errno(err, "close_range");
-	signal(SIGPIPE, SIG_IGN);
-	clearenv(); /* proxies, resolver options, trust stores, locales */
+	/* The environment has proxies, resolver options, trust stores, locales.
+	 * NOLINTNEXTLINE(concurrency-mt-unsafe): there is no other thread yet */
+	if (signal(SIGPIPE, SIG_IGN) == SIG_ERR || clearenv() != 0)
+		return dr_fail_errno(err, "clear the environment");
 	return 0;
 }
 

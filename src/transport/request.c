@@ -123,14 +123,6 @@ static size_t on_body(char *p, size_t one, size_t len, void *arg)
 	return 0;
 }
 
-static int timed_out(struct transport_request *q)
-{
-	decide(q, TRANSPORT_FAILED);
-	return dr_refuse(q->err, DR_REMOTE, "timed-out",
-			 "the fetch was not finished within %llu seconds",
-			 (unsigned long long)q->order->limits.total_seconds);
-}
-
 static int stalled(struct transport_request *q)
 {
 	const struct transport_limits *l = &q->order->limits;
@@ -158,10 +150,8 @@ static int on_tick(void *arg, curl_off_t dltotal, curl_off_t dlnow, curl_off_t u
 	(void)dlnow;
 	(void)ultotal;
 	(void)ulnow;
-	if (now_ms >= q->ask->deadline_ms)
-		return timed_out(q);
 	if (q->sent_ms == 0)
-		return 0;
+		return 0; /* connecting has its own limit, and so has the whole */
 	if (q->response.header_bytes == 0)
 		return now_ms - q->sent_ms >= l->first_byte_ms ? stalled(q) : 0;
 	now_ms -= q->taker_ms;
@@ -258,16 +248,16 @@ void transport_request_free(struct transport_request *q)
 /* broke_off: the connection ended before the answer did. */
 static enum transport_end broke_off(struct transport_request *q)
 {
-	unsigned long long got = q->ask->from + q->body_bytes;
 	const struct transport_response *r = &q->response;
+	unsigned long long got = q->ask->from + q->body_bytes;
+	unsigned long long of = q->ask->from + r->length;
 
 	if (!r->complete)
 		dr_refuse(q->err, DR_REMOTE, "source-connect",
 			  "the source closed the connection without an answer");
 	else if (r->has_length)
 		dr_refuse(q->err, DR_REMOTE, "truncated",
-			  "the source broke off after %llu of %llu bytes", got,
-			  (unsigned long long)(q->ask->from + r->length));
+			  "the source broke off after %llu of %llu bytes", got, of);
 	else
 		dr_refuse(q->err, DR_REMOTE, "truncated",
 			  "the source broke off after %llu bytes, before the end", got);
@@ -309,7 +299,9 @@ static enum transport_end nonsense(struct transport_request *q)
 static enum transport_end no_time(struct transport_request *q)
 {
 	if (dr_now_ms() >= q->ask->deadline_ms || q->sent_ms != 0) {
-		timed_out(q);
+		dr_refuse(q->err, DR_REMOTE, "timed-out",
+			  "the fetch was not finished within %llu seconds",
+			  (unsigned long long)q->order->limits.total_seconds);
 		return TRANSPORT_FAILED;
 	}
 	if (!q->address_refused && !q->address_tried)

@@ -39,7 +39,8 @@ static void curl_freep(char **s)
 
 static int refuse(struct dr_err *err, const char *sentence)
 {
-	return dr_refuse(err, DR_INVALID, TRANSPORT_REASON_URL, "%s", sentence);
+	dr_refuse(err, DR_INVALID, TRANSPORT_REASON_URL, "%s", sentence);
+	return -1;
 }
 
 /* RFC 3986 section 2: a URL is visible ASCII. The backslash is what browsers and libraries disagree
@@ -339,36 +340,34 @@ static bool has_scheme(const char *s)
 }
 
 /* resolve_path: a reference without scheme and host. libcurl merges the paths; the host stays. */
-static int resolve_path(char **ret, const char *base, const char *location, struct dr_err *err)
+static int resolve_path(struct transport_url *ret, const struct transport_url *base,
+			const char *location, struct dr_err *err)
 {
 	DR_CLEANUP(url_freep) CURLU *c = curl_url();
+	DR_CLEANUP(curl_freep) char *merged = NULL;
 
 	if (!c)
 		return dr_fail_nomem(err);
-	if (curl_url_set(c, CURLUPART_URL, base, 0) != CURLUE_OK ||
+	if (curl_url_set(c, CURLUPART_URL, base->text, 0) != CURLUE_OK ||
 	    curl_url_set(c, CURLUPART_URL, location, 0) != CURLUE_OK ||
-	    curl_url_get(c, CURLUPART_URL, ret, 0) != CURLUE_OK)
+	    curl_url_get(c, CURLUPART_URL, &merged, 0) != CURLUE_OK)
 		return refuse(err, "the URL is malformed");
-	return 0;
+	return transport_url_parse(ret, merged, err);
 }
 
 int transport_url_resolve(struct transport_url *ret, const struct transport_url *base,
 			  const char *location, struct dr_err *err)
 {
-	DR_CLEANUP(curl_freep) char *merged = NULL;
 	dr_autobuf struct buf whole = BUF_INIT;
 
 	if (check_characters(location, err) < 0)
 		return -1;
 	if (has_scheme(location))
 		return transport_url_parse(ret, location, err);
-	if (dr_starts(location, "//")) {
-		buf_printf(&whole, "%s:%s", base->tls ? "https" : "http", location);
-		if (buf_check(&whole, err) < 0)
-			return -1;
-		return transport_url_parse(ret, buf_str(&whole), err);
-	}
-	if (resolve_path(&merged, base->text, location, err) < 0)
+	if (!dr_starts(location, "//"))
+		return resolve_path(ret, base, location, err);
+	buf_printf(&whole, "%s:%s", base->tls ? "https" : "http", location);
+	if (buf_check(&whole, err) < 0)
 		return -1;
-	return transport_url_parse(ret, merged, err);
+	return transport_url_parse(ret, buf_str(&whole), err);
 }

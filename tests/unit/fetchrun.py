@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Runs darkroom-fetch as the daemon does. FETCH_RUNNER (fetch-runner.c) is the consumer of the
-program's ring: what came through is its output, what the program reported is in its error output."""
+program's ring: what came through is its output; its error output has the program's report."""
 
 import hashlib
 import os
@@ -46,14 +46,22 @@ class Outcome:
         return failure
 
 
-def fetch(url, runner=(), env=None, **keys):
-    order = f"url={url}\n"
+def order(url, **keys):
+    """The work order; a list is a repeated key."""
+    text = f"url={url}\n"
     for key, value in {**QUICK, **keys}.items():
         for one in value if isinstance(value, list) else [value]:
-            order += f"{key}={one}\n"
-    return Outcome(subprocess.run(
-        [os.environ["FETCH_RUNNER"], os.environ["DARKROOM_FETCH"], *map(str, runner)],
-        input=order.encode(), capture_output=True, env=env, check=False))
+            text += f"{key}={one}\n"
+    return text.encode()
+
+
+def command(runner=()):
+    return [os.environ["FETCH_RUNNER"], os.environ["DARKROOM_FETCH"], *map(str, runner)]
+
+
+def fetch(url, runner=(), env=None, **keys):
+    return Outcome(subprocess.run(command(runner), input=order(url, **keys), capture_output=True,
+                                  env=env, check=False))
 
 
 def whole(outcome, data):

@@ -1,13 +1,16 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""darkroom-fetch against a hostile source: transport_fetch_test.py RUNNER FETCH [pytest arguments]."""
+"""darkroom-fetch against a hostile source: transport_fetch_test.py RUNNER FETCH [pytest options]."""
 
 import hashlib
 import os
 import pathlib
 import random
+import signal
 import socket
+import subprocess
 import sys
+import time
 
 try:
     import pytest
@@ -117,9 +120,9 @@ def test_interim_answers_are_skipped(source):
 
 
 def test_a_slow_consumer_is_not_the_sources_fault(source):
-    # 20 items of 0.1 s, and a stall limit of 1 s that no second of the source breaks.
+    # 19 items of 0.1 s, and a stall limit that any second of waiting for the source would break.
     outcome = fetch(source.url("disk"), runner=[2, 16384, 100], stall_seconds=1,
-                    stall_bytes=100_000)
+                    stall_bytes=1_000_000)
     whole(outcome)
     assert len(source.requests) == 1
 
@@ -476,6 +479,32 @@ def test_a_redirect_from_https_to_http_is_refused(tls_source, source):
     outcome = fetch(tls_source.url("disk", to=source.url("disk")), ca_file=tls_source.ca_file)
     refused(outcome, "source-redirects")
     assert source.accepted == []
+
+
+# The process.
+
+def test_the_process_is_confined_while_it_listens_to_strangers(source):
+    if b"__asan_init" in pathlib.Path(os.environ["DARKROOM_FETCH"]).read_bytes():
+        pytest.skip("not confined under a sanitizer")
+    with subprocess.Popen(fetchrun.command(), stdin=subprocess.PIPE, stdout=subprocess.DEVNULL,
+                          stderr=subprocess.DEVNULL) as runner:
+        runner.stdin.write(fetchrun.order(source.url("disk", stall=1000), allow="127.0.0.1/32"))
+        runner.stdin.close()
+        try:
+            while not source.requests:
+                time.sleep(0.01)
+            child = pathlib.Path(f"/proc/{runner.pid}/task/{runner.pid}/children").read_text()
+            proc = pathlib.Path("/proc", child.strip())
+            status = dict(line.split(":\t", 1)
+                          for line in (proc / "status").read_text().splitlines() if ":\t" in line)
+            limits = (proc / "limits").read_text()
+        finally:
+            runner.kill()  # the program's end of the order and the report go with it
+            os.kill(int(child), signal.SIGKILL)
+    assert (status["Seccomp"], status["NoNewPrivs"]) == ("2", "1")
+    for limit in ("Max core file size", "Max file size"):
+        (line,) = [line for line in limits.splitlines() if line.startswith(limit)]
+        assert line[len(limit):].split()[:2] == ["0", "0"]
 
 
 # The work order.
