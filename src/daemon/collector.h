@@ -1,22 +1,30 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * daemon/collector: the thread that collects unused chunks every now and then, and prunes tokens;
- * and the same collection and check for `darkroomd admin store`. */
+ * daemon/collector: what joins catalogue and store: collection and check, for the daemon's own
+ * thread and for `darkroomd admin store`. */
 #ifndef DR_DAEMON_COLLECTOR_H
 #define DR_DAEMON_COLLECTOR_H
 
 #include "catalogue/catalogue.h"
+#include "manifest/check.h"
 #include "manifest/collect.h"
 
 struct collector;
 
-/* collector_start: every interval_seconds (0 = never). Catalogue and store are borrowed. */
+/* collector_start: a thread that collects every interval_seconds (0 = never) and prunes tokens.
+ * Catalogue and store are borrowed. */
 int collector_start(struct collector **ret, struct catalogue *c, struct store *st,
 		    uint64_t interval_seconds, uint64_t grace_seconds, struct dr_err *err)
 	DR_MUST_CHECK;
-void collector_stop(struct collector *g); /* NULL is fine */
-/* collect_once: leases of finished jobs are dropped first. */
+void collector_stop(struct collector *g); /* NULL is fine; waits for a running collection */
+
+/* collect_once: ends the leases of jobs that are over, then collects. */
 int collect_once(struct catalogue *c, struct store *st, uint64_t grace_seconds,
 		 struct store_sweep_stats *ret, struct dr_err *err) DR_MUST_CHECK;
+/* check_once: manifest_check over the catalogue's images; problem as there. */
+int check_once(struct catalogue *c, struct store *st, bool full,
+	       void (*problem)(void *arg, const struct check_item *item, enum check_fault fault,
+			       const char *text),
+	       void *arg, struct check_result *ret, struct dr_err *err) DR_MUST_CHECK;
 
 #endif

@@ -47,14 +47,19 @@ void report_encode(struct buf *b, const char *value)
 	}
 }
 
+void report_describe_failure(struct buf *line, const struct dr_err *err)
+{
+	buf_printf(line, "fail code=%s reason=", dr_code_name(err->code));
+	report_encode(line, err->reason);
+	buf_puts(line, " msg=");
+	report_encode(line, err->msg);
+}
+
 void report_failure(int fd, const struct dr_err *err)
 {
 	dr_autobuf struct buf line = BUF_INIT_MAX(REPORT_LINE_BYTES);
 
-	buf_printf(&line, "fail code=%s reason=", dr_code_name(err->code));
-	report_encode(&line, err->reason);
-	buf_puts(&line, " msg=");
-	report_encode(&line, err->msg);
+	report_describe_failure(&line, err);
 	send_line(fd, &line);
 }
 

@@ -18,6 +18,8 @@
 
 /* report_printf: one line; the newline is added. The values given are plain words. */
 void report_printf(int fd, const char *fmt, ...) DR_PRINTF(2, 3);
+/* report_describe_failure: that line's text, without newline. */
+void report_describe_failure(struct buf *line, const struct dr_err *err);
 /* report_failure: "fail code=… reason=… msg=…". */
 void report_failure(int fd, const struct dr_err *err);
 /* report_encode: append a value in its encoded form. */

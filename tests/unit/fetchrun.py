@@ -5,6 +5,7 @@ program's ring: what came through is its output; its error output has the progra
 import hashlib
 import os
 import subprocess
+import urllib.parse
 
 QUICK = {"backoff_ms": 1, "connect_ms": 5000, "first_byte_ms": 5000}
 
@@ -19,10 +20,13 @@ class Outcome:
         self.lines = self.text.splitlines()
 
     def find(self, word):
-        """The fields of the only line that begins with this word; msg is the rest of its line."""
+        """The fields of the only line that begins with this word; msg is the rest of its line,
+        percent-encoded in the report."""
         found = [line for line in self.lines if line.startswith(word + " ")]
         assert len(found) == 1, self.text
         fields, _, msg = found[0].partition(" msg=")
+        if word == "fail":
+            msg = urllib.parse.unquote(msg)
         return dict(field.split("=", 1) for field in fields.split()[1:]
                     if "=" in field) | {"msg": msg}
 

@@ -8,7 +8,8 @@
  *           retry attempt=N reason=WORD
  *         and last exactly one of
  *           done bytes=N sha256=HEX [md5=HEX|sha512=HEX] length_proven=0|1
- *           fail code=CODE reason=WORD|- msg=TEXT to the end of the line, escaped as in util/spec
+ *           fail code=CODE reason=WORD msg=TEXT
+ *         (ingest/report.h says how values are encoded)
  *   fd 5  the ring (ring/ring.h) that the bytes go into
  *
  * The report's last line comes before the end of the ring, and says the same. Exit status 0 after
@@ -28,6 +29,8 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 
+#include "ingest/helper.h"
+#include "ingest/report.h"
 #include "ring/ring.h"
 #include "transport/http.h"
 #include "util/checked.h"
@@ -39,9 +42,9 @@
 
 #include "util/banned.h"
 
-#define FD_ORDER 3
-#define FD_REPORT 4
-#define FD_RING 5
+#define FD_ORDER HELPER_FD_SPEC
+#define FD_REPORT HELPER_FD_REPORT
+#define FD_RING HELPER_FD_RING_IN
 #define ADDRESS_SPACE_BYTES ((rlim_t)512 << 20) /* beside the ring */
 #define OPEN_FILES 64
 
@@ -342,15 +345,13 @@ static void describe(struct buf *line, const struct transport_checksum *c,
 		     const struct transport_result *r, const struct dr_err *err)
 {
 	if (dr_err_is_set(err)) {
-		buf_printf(line, "fail code=%s reason=%s ", dr_code_name(err->code),
-			   *err->reason ? err->reason : "-");
-		spec_put(line, "msg", err->msg);
+		report_describe_failure(line, err);
 		return;
 	}
 	buf_printf(line, "done bytes=%llu sha256=%s ", (unsigned long long)r->bytes, r->sha256);
 	if (*c->hex && c->kind != HASH_SHA256)
 		buf_printf(line, "%s=%s ", hash_kind_name(c->kind), r->checksum);
-	buf_printf(line, "length_proven=%d\n", r->length_proven);
+	buf_printf(line, "length_proven=%d", r->length_proven);
 }
 
 static int work(struct outlet *o, struct transport_checksum *checksum, struct transport_result *ret,
@@ -381,6 +382,7 @@ int main(void)
 
 	(void)!work(&outlet, &checksum, &result, &err);
 	describe(&line, &checksum, &result, &err);
+	buf_putc(&line, '\n');
 	if (report(&line, &unheard) < 0 && !dr_err_is_set(&err))
 		err = unheard;
 	if (outlet.ring)

@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "daemon/admin.h"
+#include "daemon/collector.h"
+
+#include "util/banned.h"
+
+static json_t *tally_json(const struct store_tally *t)
+{
+	return json_pack("{s:I, s:I, s:I}", "chunks", (json_int_t)t->chunks, "blobs",
+			 (json_int_t)t->blobs, "bytes", (json_int_t)t->bytes);
+}
+
+static void print_tally(const char *what, const struct store_tally *t)
+{
+	printf("%8s: %llu chunks, %llu other items, %llu bytes\n", what,
+	       (unsigned long long)t->chunks, (unsigned long long)t->blobs,
+	       (unsigned long long)t->bytes);
+}
+
+int admin_store_collect(struct admin *a, const char *const *words, struct dr_err *err)
+{
+	struct store_sweep_stats s;
+
+	(void)words;
+	if (admin_store(a, err) < 0 ||
+	    collect_once(a->catalogue, a->store, a->o->now ? 0 : a->cfg.store_grace_seconds, &s,
+			 err) < 0)
+		return -1;
+	if (a->o->json) {
+		admin_print(a, json_pack("{s:o, s:o, s:o, s:o}", "freed", tally_json(&s.freed),
+					 "kept", tally_json(&s.kept), "leased",
+					 tally_json(&s.leased), "young", tally_json(&s.young)));
+		return 0;
+	}
+	print_tally("freed", &s.freed);
+	print_tally("kept", &s.kept);
+	print_tally("leased", &s.leased);
+	print_tally("young", &s.young);
+	return 0;
+}
+
+static const char *fault_name(enum check_fault fault)
+{
+	switch (fault) {
+	case CHECK_MISSING:
+		return "missing";
+	case CHECK_DAMAGED:
+		return "damaged";
+	case CHECK_DISAGREES:
+		return "disagrees";
+	case CHECK_UNREADABLE:
+		return "unreadable";
+	}
+	return "";
+}
+
+struct problem_list {
+	bool json;
+	json_t *rows;
+};
+
+static void on_problem(void *arg, const struct check_item *item, enum check_fault fault,
+		       const char *text)
+{
+	struct problem_list *l = arg;
+
+	if (l->json)
+		json_array_append_new(l->rows, json_pack("{s:s, s:s, s:s}", "image", item->name,
+							 "fault", fault_name(fault), "text", text));
+	else
+		printf("%s %s: %s\n", item->name, fault_name(fault), text);
+}
+
+static void print_result(const struct admin *a, const struct check_result *r, json_t *problems)
+{
+	if (a->o->json) {
+		admin_print(a,
+			    json_pack("{s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:o}", "problems",
+				      (json_int_t)r->problems, "images", (json_int_t)r->items,
+				      "chunks", (json_int_t)r->chunks, "leases_active",
+				      (json_int_t)r->leases_active, "leases_ended",
+				      (json_int_t)r->leases_ended, "orphans",
+				      r->counted ? tally_json(&r->orphans) : json_null(), "leased",
+				      r->counted ? tally_json(&r->leased) : json_null(), "found",
+				      problems));
+		return;
+	}
+	printf("%llu images, %llu chunks, %llu problems\n", (unsigned long long)r->items,
+	       (unsigned long long)r->chunks, (unsigned long long)r->problems);
+	if (r->counted)
+		print_tally("orphans", &r->orphans);
+	json_decref(problems);
+}
+
+int admin_store_check(struct admin *a, const char *const *words, struct dr_err *err)
+{
+	struct problem_list l = {.json = a->o->json};
+	struct check_result r = {0};
+
+	(void)words;
+	if (admin_store(a, err) < 0)
+		return -1;
+	l.rows = json_array();
+	if (check_once(a->catalogue, a->store, a->o->full, on_problem, &l, &r, err) < 0) {
+		json_decref(l.rows);
+		return -1;
+	}
+	print_result(a, &r, l.rows);
+	if (r.problems)
+		return dr_fail(
+			err, DR_CORRUPT,
+			"%llu problems; registering the same images again heals their chunks",
+			(unsigned long long)r.problems);
+	return 0;
+}

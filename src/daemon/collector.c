@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "daemon/collector.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "util/clock.h"
+#include "util/log.h"
+#include "util/mutex.h"
+#include "util/num.h"
+#include "util/str.h"
+
+#include "util/banned.h"
+
+struct collector {
+	struct catalogue *catalogue;
+	struct store *store;
+	uint64_t interval_seconds, grace_seconds;
+	struct dr_mutex lock;
+	struct dr_cond changed;
+	bool stop; /* lock */
+	pthread_t thread;
+};
+
+/* ---- what is live ---- */
+
+struct root_visit {
+	collect_fn fn;
+	void *arg;
+};
+
+static int visit_root(void *arg, const struct image *img, struct dr_err *err)
+{
+	const struct root_visit *v = arg;
+
+	return v->fn(v->arg, COLLECT_MANIFEST, img->domain, &img->manifest, err);
+}
+
+static int each_root(void *arg, collect_fn fn, void *fn_arg, struct dr_err *err)
+{
+	struct root_visit v = {fn, fn_arg};
+
+	return catalogue_image_each_stored(arg, visit_root, &v, err);
+}
+
+/* ---- leases of jobs that are over ---- */
+
+struct lease_visit {
+	struct catalogue *catalogue;
+	struct store *store;
+};
+
+static int visit_lease(void *arg, const char *lease, bool ended, struct dr_err *err)
+{
+	const struct lease_visit *v = arg;
+	bool finished = true;
+	uint64_t id;
+
+	if (ended || !dr_starts(lease, "job-") || !dr_parse_u64(lease + 4, 1, INT64_MAX, &id))
+		return 0;
+	if (catalogue_job_finished(v->catalogue, (int64_t)id, &finished, err) < 0) {
+		if (err->code != DR_NOT_FOUND)
+			return -1;
+		dr_err_clear(err); /* a job that the catalogue never saw protects nothing */
+	}
+	return finished ? store_unlease(v->store, lease, err) : 0;
+}
+
+int collect_once(struct catalogue *c, struct store *st, uint64_t grace_seconds,
+		 struct store_sweep_stats *ret, struct dr_err *err)
+{
+	struct lease_visit v = {c, st};
+	const struct collect_roots roots = {each_root, c};
+	const struct collect_options opt = {.grace_seconds = grace_seconds};
+
+	memset(ret, 0, sizeof *ret);
+	if (store_each_lease(st, visit_lease, &v, err) < 0)
+		return -1;
+	return manifest_collect(st, &roots, &opt, ret, err);
+}
+
+/* ---- check ---- */
+
+struct check_visit {
+	struct catalogue *catalogue;
+	void (*problem)(void *arg, const struct check_item *item, enum check_fault fault,
+			const char *text);
+	void *problem_arg;
+	check_fn fn;
+	void *fn_arg;
+};
+
+static int visit_item(void *arg, const struct image *img, struct dr_err *err)
+{
+	const struct check_visit *v = arg;
+	const struct check_item item = {.name = img->id,
+					.kind = COLLECT_MANIFEST,
+					.domain = img->domain,
+					.id = img->manifest,
+					.bytes = img->virtual_bytes,
+					.content = img->digest};
+
+	return v->fn(v->fn_arg, &item, err);
+}
+
+static int each_item(void *arg, check_fn fn, void *fn_arg, struct dr_err *err)
+{
+	struct check_visit v = *(struct check_visit *)arg;
+
+	v.fn = fn;
+	v.fn_arg = fn_arg;
+	return catalogue_image_each_stored(v.catalogue, visit_item, &v, err);
+}
+
+static bool still_live(void *arg, const struct check_item *item)
+{
+	const struct check_visit *v = arg;
+	struct dr_err err = DR_ERR_INIT;
+	struct image img;
+
+	/* When the catalogue cannot say, the problem is worth telling. */
+	return catalogue_image_get(v->catalogue, item->name, &img, &err) < 0 ||
+	       (img.status != IMAGE_DELETING && img.status != IMAGE_DELETED);
+}
+
+static void tell_problem(void *arg, const struct check_item *item, enum check_fault fault,
+			 const char *text)
+{
+	const struct check_visit *v = arg;
+
+	v->problem(v->problem_arg, item, fault, text);
+}
+
+int check_once(struct catalogue *c, struct store *st, bool full,
+	       void (*problem)(void *arg, const struct check_item *item, enum check_fault fault,
+			       const char *text),
+	       void *arg, struct check_result *ret, struct dr_err *err)
+{
+	struct check_visit v = {.catalogue = c, .problem = problem, .problem_arg = arg};
+	const struct check_catalogue cat = {each_item, still_live, tell_problem, &v};
+
+	return manifest_check(st, &cat, full, ret, err);
+}
+
+/* ---- the thread ---- */
+
+static void collect_and_log(struct collector *g)
+{
+	struct dr_err err = DR_ERR_INIT;
+	struct store_sweep_stats s;
+	uint64_t began = dr_now_ms();
+
+	if (catalogue_token_prune(g->catalogue, dr_wall(), &err) < 0) {
+		dr_log(DR_WARN, "what=prune error=\"%s\"", err.msg);
+		dr_err_clear(&err);
+	}
+	if (collect_once(g->catalogue, g->store, g->grace_seconds, &s, &err) < 0) {
+		dr_log(err.code == DR_BUSY ? DR_INFO : DR_ERROR, "what=collect error=\"%s\"",
+		       err.msg);
+		return;
+	}
+	dr_log(DR_INFO, "what=collect freed_chunks=%llu freed_bytes=%llu kept_chunks=%llu ms=%llu",
+	       (unsigned long long)s.freed.chunks, (unsigned long long)s.freed.bytes,
+	       (unsigned long long)s.kept.chunks, (unsigned long long)(dr_now_ms() - began));
+}
+
+static void *collector_main(void *arg)
+{
+	struct collector *g = arg;
+	uint64_t due = dr_now_ms() + g->interval_seconds * 1000;
+	uint64_t now;
+
+	for (;;) {
+		dr_lock(&g->lock);
+		while (!g->stop && (now = dr_now_ms()) < due)
+			dr_cond_wait_ms(&g->changed, &g->lock, due - now);
+		if (g->stop) {
+			dr_unlock(&g->lock);
+			return NULL;
+		}
+		dr_unlock(&g->lock);
+		collect_and_log(g);
+		due = dr_now_ms() + g->interval_seconds * 1000;
+	}
+}
+
+int collector_start(struct collector **ret, struct catalogue *c, struct store *st,
+		    uint64_t interval_seconds, uint64_t grace_seconds, struct dr_err *err)
+{
+	struct collector *g;
+
+	*ret = NULL;
+	if (interval_seconds == 0)
+		return 0;
+	g = calloc(1, sizeof *g);
+	if (!g)
+		return dr_fail_nomem(err);
+	g->catalogue = c;
+	g->store = st;
+	g->interval_seconds = interval_seconds;
+	g->grace_seconds = grace_seconds;
+	dr_mutex_init(&g->lock);
+	dr_cond_init(&g->changed);
+	if (pthread_create(&g->thread, NULL, collector_main, g) != 0) {
+		free(g);
+		return dr_fail(err, DR_NO_MEMORY, "cannot start the collector");
+	}
+	*ret = g;
+	return 0;
+}
+
+void collector_stop(struct collector *g)
+{
+	if (!g)
+		return;
+	dr_lock(&g->lock);
+	g->stop = true;
+	dr_cond_broadcast(&g->changed);
+	dr_unlock(&g->lock);
+	pthread_join(g->thread, NULL);
+	dr_cond_done(&g->changed);
+	dr_mutex_done(&g->lock);
+	free(g);
+}
