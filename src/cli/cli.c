@@ -14,8 +14,7 @@
 
 int cli_session(struct cli *cli, struct session **ret, struct dr_err *err)
 {
-	struct http_options options = {.insecure = cli->insecure,
-				       .debug = env_get("DEBUG") != NULL};
+	struct web_options options = {.insecure = cli->insecure, .debug = env_get("DEBUG") != NULL};
 
 	if (!cli->session && session_open(&cli->session, cli->config, &options, err) < 0)
 		return -1;
@@ -32,7 +31,7 @@ void cli_refuse(struct cli *cli)
 /* complain: the one line about a failure. */
 static void complain(const struct cli *cli, const struct dr_err *err)
 {
-	if (err->code == DR_BUSY && !err->reason[0])
+	if (dr_streq(err->reason, SESSION_UNAVAILABLE))
 		say("%s", err->msg);
 	else if (cli->session && dr_streq(err->reason, SESSION_ERROR))
 		say_error("%s", session_error(cli->session));
@@ -57,7 +56,7 @@ static void reauthenticate(struct cli *cli)
 	}
 }
 
-/* select_client: the environment wins over the option (api.md section 6.2). */
+/* open_config: the environment wins over the option (api.md section 6.2). */
 static int open_config(struct cli *cli, const struct args *globals, const struct command *c,
 		       struct dr_err *err)
 {
@@ -72,6 +71,12 @@ static int open_config(struct cli *cli, const struct args *globals, const struct
 		return dr_fail(err, DR_INVALID,
 			       "You must specify a default client using brightbox config "
 			       "client_default");
+	return 0;
+}
+
+static int show_version(void)
+{
+	printf("brightbox version %s\n", DR_VERSION);
 	return 0;
 }
 
@@ -95,6 +100,8 @@ static int run(struct cli *cli, struct args *globals, const struct command *c, i
 		help_sub(c, sub);
 		return 0;
 	}
+	if (args_get(globals, "version"))
+		return show_version();
 	cli->simple = args_get(globals, "simple") != NULL;
 	cli->json = args_get(globals, "json") != NULL;
 	cli->insecure = args_get(globals, "insecure") || env_get("INSECURE");
@@ -108,7 +115,7 @@ static int missing(const struct command *c, struct dr_err *err)
 	return dr_fail(err, DR_UNSUPPORTED, "'%s' is not available in this version", c->name);
 }
 
-/* help: `help [command [subcommand]]`. */
+/* show_help: `help [command [subcommand]]`. */
 static int show_help(int argc, char **argv, struct dr_err *err)
 {
 	const struct subcommand *sub;
@@ -148,10 +155,8 @@ static int dispatch(struct cli *cli, int argc, char **argv, struct dr_err *err)
 		return -1;
 	argc -= (int)globals.used;
 	argv += globals.used;
-	if (args_get(&globals, "version")) {
-		printf("brightbox version %s\n", DR_VERSION);
-		return 0;
-	}
+	if (args_get(&globals, "version"))
+		return show_version();
 	if (globals.help || argc == 0)
 		return show_help(argc, argv, err);
 	if (command_find(argv[0], &c, err) < 0)

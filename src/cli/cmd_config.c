@@ -41,8 +41,8 @@ static int write_entry(struct config *c, const struct entry *e, struct dr_err *e
 	dr_autofree char *origin = NULL;
 	dr_autofree char *auth_origin = NULL;
 
-	if (http_origin(e->api_url, &origin, err) < 0 ||
-	    http_origin(e->auth_url, &auth_origin, err) < 0)
+	if (web_origin(e->api_url, &origin, err) < 0 ||
+	    web_origin(e->auth_url, &auth_origin, err) < 0)
 		return -1;
 	if (config_set(c, "alias", e->alias, err) < 0 ||
 	    config_set(c, "client_id", e->client_id, err) < 0 ||

@@ -20,7 +20,7 @@ static int orbit_origin(const struct cli *cli, const struct session *s, char **r
 
 	if (!url)
 		url = config_value(cli->config, "orbit_url");
-	if (http_origin(url ? url : session_api_origin(s), ret, err) < 0)
+	if (web_origin(url ? url : session_api_origin(s), ret, err) < 0)
 		return dr_while(err, "the URL of Orbit");
 	return 0;
 }

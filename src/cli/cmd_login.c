@@ -88,7 +88,7 @@ static int name_url(struct config *c, const char *key, const char *asked, const 
 	if (!asked && config_value(c, key))
 		return 0;
 	asked = asked ? asked : otherwise;
-	if (http_origin(asked, &origin, err) < 0)
+	if (web_origin(asked, &origin, err) < 0)
 		return -1;
 	return config_set(c, key, asked, err);
 }

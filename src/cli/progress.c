@@ -13,7 +13,9 @@
 
 #include "util/banned.h"
 
-#define BAR_WIDTH 24
+#define BAR_MAX 24
+#define BAR_MIN 5
+#define BAR_AROUND 8 /* " [", "]" and " 100%" */
 #define REDRAW_MS 100
 #define NOTE_MS 10000
 #define RATE_MS 500
@@ -53,27 +55,42 @@ static bool has_bytes(const struct progress_state *st)
 	return st->done > 0 || (st->total != PROGRESS_UNKNOWN && st->total > 0);
 }
 
+/* put_bar: as wide as there is room for, the percentage alone when there is little. */
+static void put_bar(struct buf *out, const struct progress_state *st, size_t room)
+{
+	double part = st->done < st->total ? (double)st->done / (double)st->total : 1;
+	size_t width = room > BAR_AROUND ? room - BAR_AROUND : 0;
+	size_t full;
+
+	if (width > BAR_MAX)
+		width = BAR_MAX;
+	if (width >= BAR_MIN) {
+		full = (size_t)(part * (double)width);
+		buf_puts(out, " [");
+		for (size_t i = 0; i < width; i++)
+			buf_putc(out, i < full ? '=' : i == full ? '>' : ' ');
+		buf_putc(out, ']');
+	}
+	buf_printf(out, " %3u%%", (unsigned)(part * 100));
+}
+
 void progress_bar(struct buf *out, const char *subject, const struct progress_state *st,
 		  size_t width)
 {
 	dr_autobuf struct buf line = BUF_INIT;
+	dr_autobuf struct buf facts = BUF_INIT;
 	dr_autobuf struct buf clean = BUF_INIT;
-	double part = 0;
-	size_t full;
+	size_t taken;
 
-	buf_printf(&line, "%s %s", subject, st->phase);
-	if (st->total != PROGRESS_UNKNOWN && st->total > 0) {
-		part = st->done < st->total ? (double)st->done / (double)st->total : 1;
-		full = (size_t)(part * BAR_WIDTH);
-		buf_puts(&line, " [");
-		for (size_t i = 0; i < BAR_WIDTH; i++)
-			buf_putc(&line, i < full ? '=' : i == full ? '>' : ' ');
-		buf_printf(&line, "] %3u%%", (unsigned)(part * 100));
-	}
 	if (has_bytes(st)) {
-		buf_puts(&line, "  ");
-		put_facts(&line, st, "  ");
+		buf_puts(&facts, "  ");
+		put_facts(&facts, st, "  ");
 	}
+	buf_printf(&line, "%s %s", subject, st->phase);
+	taken = text_length(buf_str(&line)) + facts.len;
+	if (st->total != PROGRESS_UNKNOWN && st->total > 0)
+		put_bar(&line, st, width > taken ? width - taken : 0);
+	buf_puts(&line, buf_str(&facts));
 	text_clean(&clean, buf_str(&line));
 	buf_append(out, buf_str(&clean), text_prefix(buf_str(&clean), width));
 }

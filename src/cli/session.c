@@ -39,26 +39,26 @@ static int set_up(struct session *s, struct dr_err *err)
 	api_url = need(c, "api_url", err);
 	if (!api_url || !need(c, s->is_user ? "username" : "secret", err))
 		return -1;
-	if (http_origin(api_url, &s->api, err) < 0)
+	if (web_origin(api_url, &s->api, err) < 0)
 		return dr_while(err, "api_url of section %s", c->client);
-	if (http_origin(auth_url ? auth_url : api_url, &s->auth, err) < 0)
+	if (web_origin(auth_url ? auth_url : api_url, &s->auth, err) < 0)
 		return dr_while(err, "auth_url of section %s", c->client);
 	if (config_token_load(c, CONFIG_ACCESS_TOKEN, &s->access, err) < 0)
 		return -1;
 	return s->is_user ? config_token_load(c, CONFIG_REFRESH_TOKEN, &s->refresh, err) : 0;
 }
 
-int session_open(struct session **ret, struct config *config, const struct http_options *options,
+int session_open(struct session **ret, struct config *config, const struct web_options *options,
 		 struct dr_err *err)
 {
 	DR_CLEANUP(session_closep) struct session *s = calloc(1, sizeof *s);
-	struct http_options o = *options;
+	struct web_options o = *options;
 
 	if (!s)
 		return dr_fail_nomem(err);
 	s->config = config;
 	o.persistent = !dr_streq(config_value(config, "persistent"), "false");
-	if (set_up(s, err) < 0 || http_open(&s->http, &o, err) < 0)
+	if (set_up(s, err) < 0 || web_open(&s->web, &o, err) < 0)
 		return -1;
 	*ret = DR_STEAL(s);
 	return 0;
@@ -68,7 +68,7 @@ void session_close(struct session *s)
 {
 	if (!s)
 		return;
-	http_close(s->http);
+	web_close(s->web);
 	free(s->api);
 	free(s->auth);
 	secret_free(s->access);
@@ -103,7 +103,7 @@ int session_fail(struct session *s, long status, const char *what, struct dr_err
 	enum dr_code code = DR_REMOTE;
 
 	if (status == 503)
-		return dr_fail(err, DR_BUSY, "Api currently unavailable");
+		return dr_refuse(err, DR_BUSY, SESSION_UNAVAILABLE, "Api currently unavailable");
 	if (status == 400 || status == 422)
 		code = DR_INVALID;
 	else if (status == 401)
@@ -121,7 +121,7 @@ int session_fail(struct session *s, long status, const char *what, struct dr_err
 }
 
 /* authorized: perform with a token, and once more with a new one after a 401. The status. */
-static int authorized(struct session *s, const char *token_header, struct http_request *req,
+static int authorized(struct session *s, const char *token_header, struct web_request *req,
 		      const char *const *more, struct dr_err *err)
 {
 	const char *headers[8] = {NULL};
@@ -144,7 +144,7 @@ static int authorized(struct session *s, const char *token_header, struct http_r
 		buf_printf(&auth, "%s%s", token_header, s->access);
 		headers[0] = buf_str(&auth);
 		buf_clear(&s->reply);
-		got = http_perform(s->http, req, &s->reply, err);
+		got = web_perform(s->web, req, &s->reply, err);
 		if (got != 401 || attempt > 0)
 			return got;
 	}
@@ -172,7 +172,7 @@ int session_call(struct session *s, const char *method, const char *path, unsign
 					      "Accept: application/json", NULL};
 	dr_autobuf struct buf url = BUF_INIT;
 	secret_auto char *text = body ? json_dumps(body, JSON_COMPACT) : NULL;
-	struct http_request req = {.method = method, .body = text, .sink = &s->watch};
+	struct web_request req = {.method = method, .body = text, .sink = &s->watch};
 	int status;
 
 	if (body && !text)
@@ -240,14 +240,14 @@ int session_list(struct session *s, const char *path, unsigned flags, json_t **r
 
 struct divert {
 	struct session *s;
-	const struct http_sink *sink;
+	const struct web_sink *sink;
 };
 
 /* divert_take: the caller gets the bytes it asked for; an error's text is ours to read. */
 static int divert_take(void *arg, const void *p, size_t len, struct dr_err *err)
 {
 	struct divert *d = arg;
-	long status = http_status(d->s->http);
+	long status = web_status(d->s->web);
 
 	if (status >= 200 && status <= 299)
 		return d->sink->take(d->sink->arg, p, len, err);
@@ -264,11 +264,11 @@ static bool divert_tick(void *arg)
 }
 
 int session_download(struct session *s, const char *url, const char *const *headers,
-		     const struct http_sink *sink, struct dr_err *err)
+		     const struct web_sink *sink, struct dr_err *err)
 {
 	struct divert d = {s, sink};
-	struct http_sink wrapped = {divert_take, divert_tick, &d};
-	struct http_request req = {.method = "GET", .url = url, .sink = &wrapped};
+	struct web_sink wrapped = {divert_take, divert_tick, &d};
+	struct web_request req = {.method = "GET", .url = url, .sink = &wrapped};
 	int status = authorized(s, "X-Auth-Token: ", &req, headers, err);
 
 	if (status < 0 || (status >= 200 && status <= 299) || status == 416)
@@ -276,14 +276,14 @@ int session_download(struct session *s, const char *url, const char *const *head
 	return session_fail(s, status, "the download", err);
 }
 
-const struct http *session_http(const struct session *s)
+const struct web *session_web(const struct session *s)
 {
-	return s->http;
+	return s->web;
 }
 
 void session_set_tick(struct session *s, bool (*tick)(void *arg), void *arg)
 {
-	s->watch = (struct http_sink){.tick = tick, .arg = arg};
+	s->watch = (struct web_sink){.tick = tick, .arg = arg};
 }
 
 const char *session_api_origin(const struct session *s)

@@ -16,7 +16,7 @@
 #include <stdbool.h>
 
 #include "cli/config.h"
-#include "cli/http.h"
+#include "cli/web.h"
 
 struct session;
 
@@ -28,7 +28,7 @@ enum session_flags {
 
 /* session_open: of config's selected section; borrows config. [owned by caller] INVALID: no such
  * section, or it lacks what it needs. */
-int session_open(struct session **ret, struct config *config, const struct http_options *options,
+int session_open(struct session **ret, struct config *config, const struct web_options *options,
 		 struct dr_err *err) DR_MUST_CHECK;
 void session_close(struct session *s);
 
@@ -46,11 +46,11 @@ int session_list(struct session *s, const char *path, unsigned flags, json_t **r
 		 struct dr_err *err) DR_MUST_CHECK;
 
 /* session_download: GET an absolute URL with the token as X-Auth-Token (Orbit, api.md section 7.2),
- * the 2xx body into the sink; `headers` as in http_request, may be NULL. The status, 200..299 or
+ * the 2xx body into the sink; `headers` as in web_request, may be NULL. The status, 200..299 or
  * 416; renews the token on 401 as session_call does. */
 int session_download(struct session *s, const char *url, const char *const *headers,
-		     const struct http_sink *sink, struct dr_err *err) DR_MUST_CHECK;
-const struct http *session_http(const struct session *s);
+		     const struct web_sink *sink, struct dr_err *err) DR_MUST_CHECK;
+const struct web *session_web(const struct session *s);
 /* session_set_tick: asked while requests are under way; true ends them (CANCELLED). */
 void session_set_tick(struct session *s, bool (*tick)(void *arg), void *arg);
 
@@ -80,5 +80,7 @@ static inline void session_json_put(json_t **j)
 
 /* SESSION_ERROR: the reason of a failure whose sentence is the API's own (see session_error). */
 #define SESSION_ERROR "api"
+/* SESSION_UNAVAILABLE: the reason of a 503. */
+#define SESSION_UNAVAILABLE "unavailable"
 
 #endif

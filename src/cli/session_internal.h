@@ -8,15 +8,15 @@
 
 struct session {
 	struct config *config; /* borrowed */
-	struct http *http;
+	struct web *web;
 	char *api; /* origins */
 	char *auth;
 	char *access; /* tokens; NULL: none held */
 	char *refresh;
-	bool is_user;           /* logs in with a password, not with a client's secret */
-	struct buf reply;       /* body of the last answer */
-	struct buf error;       /* the API's sentences about the last failure */
-	struct http_sink watch; /* tick only */
+	bool is_user;          /* logs in with a password, not with a client's secret */
+	struct buf reply;      /* body of the last answer */
+	struct buf error;      /* the API's sentences about the last failure */
+	struct web_sink watch; /* tick only */
 };
 
 /* session_acquire: a new access token from what is at hand. 1, or 0: that is not enough. */

@@ -61,12 +61,12 @@ static int grant(struct session *s, const json_t *body, const char *code, struct
 	secret_auto char *text = json_dumps(body, JSON_COMPACT);
 	const char *headers[] = {"Content-Type: application/json", "Accept: application/json", NULL,
 				 NULL};
-	struct http_request req = {.method = "POST",
-				   .body = text,
-				   .headers = headers,
-				   .sink = &s->watch,
-				   .user = id ? id : EMBEDDED_APP_ID,
-				   .password = secret ? secret : EMBEDDED_APP_SECRET};
+	struct web_request req = {.method = "POST",
+				  .body = text,
+				  .headers = headers,
+				  .sink = &s->watch,
+				  .user = id ? id : EMBEDDED_APP_ID,
+				  .password = secret ? secret : EMBEDDED_APP_SECRET};
 	int status;
 
 	if (!text)
@@ -78,7 +78,7 @@ static int grant(struct session *s, const json_t *body, const char *code, struct
 		headers[2] = buf_str(&otp);
 	}
 	buf_clear(&s->reply);
-	status = http_perform(s->http, &req, &s->reply, err);
+	status = web_perform(s->web, &req, &s->reply, err);
 	if (status < 0)
 		return -1;
 	if (status == 400 || status == 401)
@@ -139,7 +139,7 @@ static int grant_password(struct session *s, const char *password, struct dr_err
 	if (!body)
 		return dr_fail(err, DR_INVALID, "the password is not UTF-8");
 	got = grant(s, body, NULL, err);
-	if (got != 0 || !dr_streq(http_header(s->http, "X-Brightbox-OTP"), "required"))
+	if (got != 0 || !dr_streq(web_header(s->web, "X-Brightbox-OTP"), "required"))
 		return got;
 	if (ask_code(s, &code, err) < 0)
 		return -1;

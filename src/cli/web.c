@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "cli/http.h"
+#include "cli/web.h"
 
 #include <curl/curl.h>
 #include <stdio.h>
@@ -14,18 +14,18 @@
 #define CONNECT_SECONDS 30L
 #define STALL_SECONDS 120L /* without a byte in either direction */
 
-struct http {
+struct web {
 	CURL *curl;
-	struct http_options options;
-	const struct http_sink *sink; /* of the request under way */
+	struct web_options options;
+	const struct web_sink *sink; /* of the request under way */
 	struct buf *body;
 	struct dr_err *err; /* where the sink's failure goes */
 	char text[CURL_ERROR_SIZE];
 };
 
-int http_open(struct http **ret, const struct http_options *options, struct dr_err *err)
+int web_open(struct web **ret, const struct web_options *options, struct dr_err *err)
 {
-	DR_CLEANUP(http_closep) struct http *h = calloc(1, sizeof *h);
+	DR_CLEANUP(web_closep) struct web *h = calloc(1, sizeof *h);
 
 	if (!h)
 		return dr_fail_nomem(err);
@@ -37,7 +37,7 @@ int http_open(struct http **ret, const struct http_options *options, struct dr_e
 	return 0;
 }
 
-void http_close(struct http *h)
+void web_close(struct web *h)
 {
 	if (!h)
 		return;
@@ -47,7 +47,7 @@ void http_close(struct http *h)
 
 static size_t on_body(char *p, size_t size, size_t count, void *arg)
 {
-	struct http *h = arg;
+	struct web *h = arg;
 	size_t len = size * count;
 
 	if (h->sink && h->sink->take)
@@ -59,7 +59,7 @@ static size_t on_body(char *p, size_t size, size_t count, void *arg)
 static int on_tick(void *arg, curl_off_t down_total, curl_off_t down, curl_off_t up_total,
 		   curl_off_t up)
 {
-	struct http *h = arg;
+	struct web *h = arg;
 
 	(void)down_total;
 	(void)down;
@@ -68,7 +68,7 @@ static int on_tick(void *arg, curl_off_t down_total, curl_off_t down, curl_off_t
 	return h->sink && h->sink->tick && h->sink->tick(h->sink->arg);
 }
 
-static int header_list(const struct http_request *req, struct curl_slist **ret, struct dr_err *err)
+static int header_list(const struct web_request *req, struct curl_slist **ret, struct dr_err *err)
 {
 	struct curl_slist *list = NULL, *more;
 
@@ -84,7 +84,7 @@ static int header_list(const struct http_request *req, struct curl_slist **ret, 
 	return 0;
 }
 
-static void set_method(CURL *c, const struct http_request *req)
+static void set_method(CURL *c, const struct web_request *req)
 {
 	if (dr_streq(req->method, "GET")) {
 		curl_easy_setopt(c, CURLOPT_HTTPGET, 1L);
@@ -100,7 +100,7 @@ static void set_method(CURL *c, const struct http_request *req)
 }
 
 /* configure: curl_easy_reset() keeps connections and certificates' sessions, nothing else. */
-static void configure(struct http *h, const struct http_request *req, struct curl_slist *list)
+static void configure(struct web *h, const struct web_request *req, struct curl_slist *list)
 {
 	CURL *c = h->curl;
 
@@ -133,8 +133,7 @@ static void configure(struct http *h, const struct http_request *req, struct cur
 	curl_easy_setopt(c, CURLOPT_HTTPHEADER, list);
 }
 
-int http_perform(struct http *h, const struct http_request *req, struct buf *body,
-		 struct dr_err *err)
+int web_perform(struct web *h, const struct web_request *req, struct buf *body, struct dr_err *err)
 {
 	struct curl_slist *list = NULL;
 	uint64_t start = dr_now_ms();
@@ -151,7 +150,7 @@ int http_perform(struct http *h, const struct http_request *req, struct buf *bod
 	curl_slist_free_all(list);
 	if (h->options.debug)
 		fprintf(stderr, "DEBUG: %s %s -> %ld (%llu ms)\n", req->method, req->url,
-			http_status(h), (unsigned long long)(dr_now_ms() - start));
+			web_status(h), (unsigned long long)(dr_now_ms() - start));
 	if (dr_err_is_set(err))
 		return -1;
 	if (code == CURLE_ABORTED_BY_CALLBACK)
@@ -159,10 +158,10 @@ int http_perform(struct http *h, const struct http_request *req, struct buf *bod
 	if (code != CURLE_OK)
 		return dr_fail(err, DR_REMOTE, "%s",
 			       h->text[0] ? h->text : curl_easy_strerror(code));
-	return (int)http_status(h);
+	return (int)web_status(h);
 }
 
-long http_status(const struct http *h)
+long web_status(const struct web *h)
 {
 	long status = 0;
 
@@ -170,7 +169,7 @@ long http_status(const struct http *h)
 	return status;
 }
 
-const char *http_header(const struct http *h, const char *name)
+const char *web_header(const struct web *h, const char *name)
 {
 	struct curl_header *found = NULL;
 
@@ -179,7 +178,7 @@ const char *http_header(const struct http *h, const char *name)
 	return found->value;
 }
 
-int http_origin(const char *url, char **ret, struct dr_err *err)
+int web_origin(const char *url, char **ret, struct dr_err *err)
 {
 	dr_autobuf struct buf text = BUF_INIT;
 	CURLU *u = curl_url();
