@@ -79,7 +79,8 @@ static int limit_resources(const struct sandbox_limits *lim, struct dr_err *err)
 	return 0;
 }
 
-/* The calls the decoder makes after its set-up. Nothing opens, connects, runs or signals. */
+/* The calls the decoder makes after its set-up. Nothing opens, connects, runs or signals. The last
+ * two are what a thread does first: one that was made before the filter may get to it after. */
 static const int allowed[] = {
 	SCMP_SYS(read),          SCMP_SYS(pread64),
 	SCMP_SYS(preadv),        SCMP_SYS(futex),
@@ -91,6 +92,7 @@ static const int allowed[] = {
 	SCMP_SYS(rt_sigreturn),  SCMP_SYS(restart_syscall),
 	SCMP_SYS(sched_yield),   SCMP_SYS(rt_sigprocmask),
 	SCMP_SYS(close),         SCMP_SYS(sched_getaffinity),
+	SCMP_SYS(rseq),          SCMP_SYS(set_robust_list),
 };
 
 static int add_rules(scmp_filter_ctx ctx, int scratch_fd)
