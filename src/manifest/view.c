@@ -79,13 +79,14 @@ void view_set(struct view *v, uint64_t start, uint64_t len, const uint8_t *bytes
 	v->bytes = bytes;
 }
 
-/* damaged: a chunk that is missing is as damaged as one that is wrong: only the manifest's reader
- * knows that it should be there. */
+/* damaged: all but this machine's own failures is damage to the reader: only who knows the manifest
+ * knows that a missing chunk should be there. */
 static int damaged(const struct manifest_entry *e, const struct dr_err *why, struct dr_err *err)
 {
-	enum dr_code code =
-		why->code == DR_NOT_FOUND || why->code == DR_LIMIT ? DR_CORRUPT : why->code;
+	enum dr_code code = why->code;
 
+	if (code != DR_IO && code != DR_NO_MEMORY)
+		code = DR_CORRUPT;
 	return dr_fail(err, code, "the disk at %u MiB: %s", e->index, why->msg);
 }
 

@@ -176,8 +176,11 @@ int store_get_stored(struct store *st, const char *domain, const struct digest *
 	/* Not what was recorded: damaged, or sound and another encoding of the same bytes. */
 	if (plain_of(st, &key, tag, ret, &plain, err) < 0)
 		return -1;
-	return dr_fail(err, DR_CORRUPT, "%s is sound but encoded otherwise than recorded",
-		       name_of(&key, name));
+	return dr_fail(
+		err, DR_CONFLICT,
+		"%s is sound but encoded otherwise than recorded: raw and qcow2 can be read, "
+		"lz4 cannot until the image is imported anew",
+		name_of(&key, name));
 }
 
 int store_get_blob(struct store *st, const char *domain, const struct digest *id, size_t max,

@@ -55,8 +55,8 @@ bool store_lease_valid(const char *lease);
 int store_get_chunk(struct store *st, const char *domain, const struct digest *id, size_t max,
 		    struct buf *ret, struct dr_err *err) DR_MUST_CHECK;
 /* store_get_stored: the encoded block as it is at rest, verified against length and check word as
- * the manifest recorded them (and so against itself), without decompressing. CORRUPT also when the
- * chunk is sound but was healed by another encoder and so differs from the record. */
+ * the manifest recorded them (and so against itself), without decompressing. CONFLICT: the chunk is
+ * sound, but it was healed by another version of the encoder and so differs from the record. */
 int store_get_stored(struct store *st, const char *domain, const struct digest *id,
 		     uint32_t stored_bytes, uint32_t check, struct buf *ret, struct dr_err *err)
 	DR_MUST_CHECK;

@@ -322,10 +322,10 @@ static void a_stored_block_must_be_the_recorded_one(void **state)
 	OK(store_probe_chunk(b->st, "acc-aaaaa", &id, &info, &b->err));
 	FAILS(store_get_stored(b->st, "acc-aaaaa", &id, info.stored_bytes, info.check ^ 1, &got,
 			       &b->err),
-	      DR_CORRUPT);
+	      DR_CONFLICT);
 	FAILS(store_get_stored(b->st, "acc-aaaaa", &id, info.stored_bytes + 1, info.check, &got,
 			       &b->err),
-	      DR_CORRUPT);
+	      DR_CONFLICT);
 	/* It is the record that is wrong: the chunk stays. */
 	OK(store_get_chunk(b->st, "acc-aaaaa", &id, MIB, &plain, &b->err));
 	/* The same bytes encoded otherwise are the same chunk, and found. */

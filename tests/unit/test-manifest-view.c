@@ -10,6 +10,7 @@
 #include "store/chunk.h"
 #include "store/mem.h"
 #include "unit.h"
+#include "util/rd.h"
 
 static const enum view_kind kinds[] = {VIEW_LZ4, VIEW_RAW, VIEW_QCOW2};
 
@@ -121,6 +122,14 @@ static void any_range_is_a_slice_of_the_whole(void **state)
 	}
 }
 
+/* le24: the length in a size word. */
+static uint32_t le24(const uint8_t *p)
+{
+	struct rd r = rd_init(p, 3);
+
+	return (uint32_t)rd_le(&r, 3);
+}
+
 /* The lz4 view, walked as a frame by the rules of the format. */
 static void lz4_is_a_frame_whose_blocks_are_the_chunks(void **state)
 {
@@ -135,7 +144,7 @@ static void lz4_is_a_frame_whose_blocks_are_the_chunks(void **state)
 
 		assert_memory_equal(all, "\x04\x22\x4D\x18\x78\x60", 6);
 		while (at + 4 < size) {
-			size_t n = (all[at] | all[at + 1] << 8 | all[at + 2] << 16) + 8u;
+			size_t n = le24(all + at) + CHUNK_OVERHEAD_BYTES;
 
 			assert_true(n <= size - 4 - at);
 			assert_int_equal(chunk_decode(all + at, n, &plain, &err), 0);
@@ -179,8 +188,7 @@ static void a_huge_sparse_disk_costs_no_more_than_its_chunks(void **state)
 			/* The last zero block before the last chunk, and that chunk's size word. */
 			read_exactly(v, got, 4134, size - 4 - m->entries[2].stored_bytes - 4130);
 			assert_memory_equal(got, "\x1A\x10\0\0\x1F\0\1\0\xFF", 9);
-			assert_int_equal(got[4130] | got[4131] << 8 | got[4132] << 16,
-					 (m->entries[2].stored_bytes - 8) & 0xFFFFFF);
+			assert_int_equal(le24(got + 4130), m->entries[2].stored_bytes - 8);
 		} else {
 			/* header, refcounts (2), L1, three L2 tables, three chunks */
 			assert_true(size == (1 + 2 + 1 + 3) * 65536 + 3 * MIB);
