@@ -321,6 +321,7 @@ int catalogue_image_get(struct catalogue *c, const char *id, struct image *ret, 
 	    one_row(st, "image", err) < 0)
 		return -1;
 	row = row_of(st);
+	*ret = (struct image){0};
 	read_image(&row, ret);
 	return row_check(&row, err);
 }
