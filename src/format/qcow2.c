@@ -144,24 +144,25 @@ static void submit_tasks(struct qcow2 *q, struct window *w, uint64_t file_bytes)
 	uint64_t last_slice = UINT64_MAX;
 
 	for (unsigned i = 0; i < w->count; i++) {
-		uint64_t slice = (w->segs[i].off - w->base) / q->slice_bytes;
+		struct qcow2_seg *s = &w->segs[i];
 		struct qcow2_task *t;
+		uint64_t slice;
 
-		if (w->segs[i].kind != QCOW2_PACKED)
+		if (s->kind != QCOW2_PACKED)
 			continue;
+		slice = (s->off - w->base) / q->slice_bytes;
 		if (slice != last_slice) {
 			assert(w->task_count < WINDOW_TASKS);
-			t = &w->tasks[w->task_count++];
-			*t = (struct qcow2_task){.work.run = qcow2_task_run,
-						 .tools = &q->tools,
-						 .segs = &w->segs[i],
-						 .file_bytes = file_bytes,
-						 .out = w->buf,
-						 .base = w->base};
+			w->tasks[w->task_count++] = (struct qcow2_task){.work.run = qcow2_task_run,
+									.tools = &q->tools,
+									.segs = s,
+									.file_bytes = file_bytes,
+									.out = w->buf,
+									.base = w->base};
 			last_slice = slice;
 		}
 		t = &w->tasks[w->task_count - 1];
-		t->count = (unsigned)(&w->segs[i] - t->segs) + 1;
+		t->count = (unsigned)(s - t->segs) + 1;
 	}
 	for (unsigned i = 0; i < w->task_count; i++)
 		workers_submit(q->crew, &w->tasks[i].work);

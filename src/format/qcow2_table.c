@@ -371,7 +371,7 @@ int qcow2_table_map(struct qcow2_table *t, uint64_t cluster, bool may_wait,
 		    struct qcow2_mapping *ret, struct dr_err *err)
 {
 	uint64_t index = cluster / t->l2_entries;
-	uint64_t entry, off;
+	uint64_t entry = 0, off = 0;
 	int rc;
 
 	*ret = (struct qcow2_mapping){.kind = QCOW2_ZERO, .clusters = 1};
