@@ -44,6 +44,8 @@ struct lz4_piece {
 	size_t bound;  /* of disk bytes in it */
 	size_t prefix; /* bytes in front of the output that linked blocks may refer to */
 	unsigned blocks;
+	bool zeros; /* nothing but zeros so far: `zero_bytes` of them, never expanded */
+	size_t zero_bytes;
 	bool first; /* of its frame */
 	bool last;
 	uint32_t sum; /* the content checksum, with last and frame.has_sum */
@@ -204,12 +206,47 @@ static size_t payload_max(const struct lz4_frame *f)
 	return f->legacy ? (size_t)LZ4_COMPRESSBOUND(LEGACY_BLOCK_BYTES) : f->block_max;
 }
 
+/* How every compressor writes a block of zeros: one literal, a match with offset 1 for all but the
+ * last five bytes, and these as literals. The number of zeros, or 0 for any other block. Nearly
+ * empty disks are the normal case, and such a block is 255 times as small as what it holds. */
+static size_t count_zeros(const uint8_t *p, size_t len)
+{
+	static const uint8_t begin[] = {0x1F, 0, 1, 0}, end[] = {0x50, 0, 0, 0, 0, 0};
+	size_t more; /* bytes that lengthen the match: 255 each but the last */
+
+	if (len <= sizeof begin + sizeof end || memcmp(p, begin, sizeof begin) != 0 ||
+	    memcmp(p + len - sizeof end, end, sizeof end) != 0)
+		return 0;
+	more = len - sizeof begin - sizeof end;
+	p += sizeof begin;
+	if (p[more - 1] == 0xFF || (more > 1 && (p[0] != 0xFF || memcmp(p, p + 1, more - 2) != 0)))
+		return 0;
+	return 1 + (4 + 15) + 255 * (more - 1) + p[more - 1] + 5;
+}
+
+/* A block of zeros need not be decoded; one that is wrong in any way is, and refused then. */
+static void note_zeros(struct lz4_piece *p, const uint8_t *data, size_t size)
+{
+	size_t n = p->frame.linked ? 0 : count_zeros(data, size);
+
+	if (n > 0 && p->frame.block_sums) {
+		struct rd r = rd_init(data + size, 4);
+
+		if (XXH32(data, size, 0) != rd_le32(&r))
+			n = 0;
+	}
+	if (n > p->frame.block_max)
+		n = 0;
+	p->zeros = n > 0 && (p->zeros || p->blocks == 0);
+	p->zero_bytes += n;
+}
+
 /* One block as it stands: size word, data, checksum. 1; 0 when the frame is over. */
 static int read_block(struct lz4 *z, struct lz4_piece *p, struct dr_err *err)
 {
 	uint8_t *to = p->p.in + p->p.in_len;
-	uint32_t word;
-	size_t size;
+	uint32_t word = 0;
+	size_t size, sum;
 	ssize_t n = read_block_word(z, to, &word, err);
 
 	if (n < 0)
@@ -221,13 +258,14 @@ static int read_block(struct lz4 *z, struct lz4_piece *p, struct dr_err *err)
 		return codec_corrupt(
 			&z->c, err, "a block of frame %llu has %zu bytes, more than %zu",
 			(unsigned long long)z->frame.number, size, payload_max(&z->frame));
-	size += z->frame.block_sums ? 4 : 0;
-	n = input_take(&z->c.in, to + sizeof word, size, err);
+	sum = z->frame.block_sums ? 4 : 0;
+	n = input_take(&z->c.in, to + sizeof word, size + sum, err);
 	if (n < 0)
 		return -1;
-	if ((size_t)n < size)
+	if ((size_t)n < size + sum)
 		return codec_truncated(&z->c, "inside a block", err);
-	p->p.in_len += sizeof word + size;
+	note_zeros(p, to + sizeof word, size == word ? size : 0);
+	p->p.in_len += sizeof word + size + sum;
 	p->blocks++;
 	return 1;
 }
@@ -302,7 +340,7 @@ static int read_piece(struct lz4 *z, struct dr_err *err)
 		if (read_block(z, p, err) < 0)
 			return -1;
 	}
-	pieces_push(&z->pieces, z->pieces.crew && !p->frame.linked && p->blocks > 0);
+	pieces_push(&z->pieces, z->pieces.crew && !p->frame.linked && !p->zeros && p->blocks > 0);
 	return 1;
 }
 
@@ -336,6 +374,10 @@ static int decode_here(struct lz4 *z, struct lz4_piece *p, uint8_t *direct, stru
 {
 	size_t whole;
 
+	if (p->zeros) {
+		p->p.out_len = p->zero_bytes;
+		return 0;
+	}
 	if (direct)
 		return decode_blocks(p, direct, &p->p.out_len, err);
 	if (!p->frame.linked)
@@ -394,7 +436,9 @@ static ssize_t hand_out(struct lz4 *z, struct lz4_piece *p, uint8_t *buf, size_t
 	if (!p->ready && make_ready(z, p, direct ? buf : NULL, err) < 0)
 		return -1;
 	n = dr_min_size(len, p->p.out_len - p->p.out_pos);
-	if (!direct)
+	if (p->zeros)
+		memset(buf, 0, n);
+	else if (!direct)
 		memcpy(buf, p->p.out + p->prefix + p->p.out_pos, n);
 	p->p.out_pos += n;
 	z->produced += n;

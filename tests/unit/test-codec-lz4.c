@@ -134,6 +134,61 @@ static void large_blocks_are_decoded_within_a_small_budget(void **state)
 	buf_done(&disk);
 }
 
+/* Blocks of zeros take a way of their own. */
+static void zeros_and_nearly_zeros_round_trip(void **state)
+{
+	static const size_t lengths[] = {13, 512, 65536, 65537, 5 * MIB, 5 * MIB + 1};
+	struct buf disk = BUF_INIT;
+
+	(void)state;
+	assert_non_null(buf_reserve(&disk, 5 * MIB + 1));
+	for (size_t i = 0; i < 6 * 8; i++) {
+		dr_autobuf struct buf file = BUF_INIT;
+		LZ4F_preferences_t prefs = {
+			.frameInfo = {.blockSizeID = i & 1 ? LZ4F_max64KB : LZ4F_max4MB,
+				      .blockMode = LZ4F_blockIndependent,
+				      .blockChecksumFlag = LZ4F_blockChecksumEnabled,
+				      .contentChecksumFlag = LZ4F_contentChecksumEnabled},
+			.compressionLevel = i & 2 ? 9 : 0};
+
+		disk.len = lengths[i / 8];
+		memset(disk.p, 0, disk.len);
+		if (i & 4)
+			disk.p[disk.len * 2 / 3] = 1;
+		add_frame(&file, disk.p, disk.len, &prefs);
+		law_round_trip(CODEC_LZ4, &file, &disk);
+	}
+	disk.len = 5 * MIB + 1;
+	memset(disk.p, 0, disk.len);
+	for (size_t len = 5 * MIB; len <= disk.len; len++) {
+		dr_autobuf struct buf file = BUF_INIT;
+
+		disk.len = len;
+		add_legacy(&file, disk.p, len);
+		law_round_trip(CODEC_LZ4, &file, &disk);
+	}
+	buf_done(&disk);
+}
+
+static void damaged_blocks_of_zeros_are_corrupt(void **state)
+{
+	static const LZ4F_preferences_t prefs = {
+		.frameInfo = {.blockSizeID = LZ4F_max64KB,
+			      .blockMode = LZ4F_blockIndependent,
+			      .blockChecksumFlag = LZ4F_blockChecksumEnabled,
+			      .contentSize = 1}};
+	dr_autobuf struct buf file = BUF_INIT;
+	struct buf disk = BUF_INIT;
+
+	(void)state;
+	assert_non_null(buf_reserve(&disk, 512));
+	memset(disk.p, 0, 512);
+	disk.len = 512;
+	add_frame(&file, disk.p, disk.len, &prefs);
+	assert_int_equal(law_flips(CODEC_LZ4, &file, &disk), 8 * file.len);
+	buf_done(&disk);
+}
+
 /* A small file of everything: skippable and empty frames, all checksums, linked blocks. The
  * lengths at which it may end are noted. */
 static void make_mixed(struct buf *file, struct buf *disk, size_t ends[8])
@@ -484,6 +539,8 @@ int main(void)
 		cmocka_unit_test(every_frame_layout_round_trips),
 		cmocka_unit_test(independent_blocks_go_to_the_crew_and_linked_ones_do_not),
 		cmocka_unit_test(large_blocks_are_decoded_within_a_small_budget),
+		cmocka_unit_test(zeros_and_nearly_zeros_round_trip),
+		cmocka_unit_test(damaged_blocks_of_zeros_are_corrupt),
 		cmocka_unit_test(frames_of_all_sorts_are_one_disk),
 		cmocka_unit_test(cut_files_are_truncated_at_every_byte),
 		cmocka_unit_test(flipped_bits_never_change_the_disk),
