@@ -32,7 +32,7 @@ struct window {
 	uint64_t end;        /* 0 until there is data: only zeros so far */
 	uint64_t packed_end; /* of the file: compressed data may reach up to here; 0: there is none
 			      */
-	uint8_t *buf;        /* decompressed clusters; kept for the next use */
+	uint8_t *buf;        /* decompressed clusters; untouched when there are none */
 	struct qcow2_task tasks[WINDOW_TASKS];
 	unsigned task_count;
 	struct dr_err err;
@@ -175,16 +175,9 @@ static bool window_start(struct qcow2 *q, struct window *w, bool may_wait)
 	uint64_t have = spool_landed(q->spool, &ended);
 
 	if (w->packed_end > 0) {
-		if (have < w->packed_end && !ended) {
-			if (!may_wait || spool_await(q->spool, w->packed_end, &have, &w->err) < 0)
-				return false;
-		}
-		if (!w->buf)
-			w->buf = malloc(q->window_bytes);
-		if (!w->buf) {
-			dr_fail_nomem(&w->err);
+		if (have < w->packed_end && !ended &&
+		    (!may_wait || spool_await(q->spool, w->packed_end, &have, &w->err) < 0))
 			return false;
-		}
 		submit_tasks(q, w, have);
 	}
 	w->state = STARTED;
@@ -436,7 +429,8 @@ static int make_windows(struct qcow2 *q, struct dr_err *err)
 	q->max_segs = (unsigned)(q->window_bytes / unit) + 1;
 	for (unsigned i = 0; i < WINDOWS; i++) {
 		q->windows[i].segs = calloc(q->max_segs, sizeof *q->windows[i].segs);
-		if (!q->windows[i].segs)
+		q->windows[i].buf = malloc(q->window_bytes);
+		if (!q->windows[i].segs || !q->windows[i].buf)
 			return dr_fail_nomem(err);
 	}
 	return 0;
