@@ -408,7 +408,9 @@ static void the_verbs_do_what_the_matrix_says(void **state)
 	struct tenants *t = (struct tenants *)*state;
 	struct asker askers[ASKERS];
 	struct image img;
+	bool changed = false;
 	size_t tried = 0;
+	int last = -1;
 
 	publish_disk(t, t->a.id, &img);
 	all_askers(t, askers);
@@ -420,8 +422,11 @@ static void the_verbs_do_what_the_matrix_says(void **state)
 		struct dr_err e = DR_ERR_INIT;
 		char is, should;
 
-		force(t, img.id, status, s >= STATUSES, false);
+		if (changed || s != last)
+			force(t, img.id, status, s >= STATUSES, false);
+		last = s;
 		is = try(t, a->p, verb, img.id, &e);
+		changed = is == '+' && verb >= VERB_UPDATE && verb <= VERB_DESTROY;
 		if (!is)
 			continue;
 		should = expected(a->actor, verb, s >= STATUSES ? PUBLIC : PRIVATE, status);
