@@ -31,6 +31,8 @@ struct decoder {
 	struct stream *stream; /* owned: the innermost stage; what a raw disk is read from */
 	struct format *format; /* owned */
 	bool nested;           /* the disk came out of a qcow2 */
+	uint8_t *slot;         /* borrowed from the sink: the open piece, or NULL */
+	size_t filled;         /* bytes of it */
 };
 
 static void warn(struct decode_facts *f, const char *text)
@@ -146,25 +148,67 @@ static int open_stages(struct decoder *d, struct dr_err *err)
 	return format_raw_open(&d->format, d->stream, declared, &fl, err);
 }
 
-/* copy_data: one data extent, cut into pieces of the sink. Extents do not cross slot boundaries
- * when they are aligned to them, as the formats make them. */
-static int copy_data(struct decoder *d, const struct extent *e, struct dr_err *err)
+/* close_piece: hand the open piece to the sink. */
+static void close_piece(struct decoder *d)
+{
+	if (!d->slot)
+		return;
+	d->sink->publish(d->sink, d->filled);
+	d->slot = NULL;
+	d->filled = 0;
+}
+
+/* open_piece: where the next bytes go. Pieces end where the disk's offset is a multiple of the
+ * piece size, so that one piece is one chunk for whoever chunks. */
+static int open_piece(struct decoder *d, size_t *ret_room, struct dr_err *err)
+{
+	if (!d->slot && d->sink->reserve(d->sink, &d->slot, err) < 0)
+		return -1;
+	*ret_room = d->sink->slot_bytes - (size_t)(d->look.total % d->sink->slot_bytes);
+	return 0;
+}
+
+static int put_data(struct decoder *d, const struct extent *e, struct dr_err *err)
 {
 	uint64_t left = e->len;
-	uint8_t *slot;
-	size_t n;
+	size_t room, n;
 
 	while (left > 0) {
-		n = (size_t)dr_min_u64(left, d->sink->slot_bytes);
-		if (d->sink->reserve(d->sink, &slot, err) < 0 ||
-		    format_read(d->format, slot, n, err) < 0)
+		if (open_piece(d, &room, err) < 0)
 			return -1;
-		inspect_data(&d->look, slot, n);
-		d->sink->publish(d->sink, n);
+		n = (size_t)dr_min_u64(left, room);
+		if (format_read(d->format, d->slot + d->filled, n, err) < 0)
+			return -1;
+		inspect_data(&d->look, d->slot + d->filled, n);
+		d->filled += n;
 		left -= n;
+		if (n == room)
+			close_piece(d);
 	}
 	d->facts->data_bytes += e->len;
 	return 0;
+}
+
+/* put_zero: zeros fill up a piece that is open; what goes beyond stays a run. */
+static int put_zero(struct decoder *d, uint64_t len, struct dr_err *err)
+{
+	size_t room, n;
+
+	if (d->slot) {
+		if (open_piece(d, &room, err) < 0)
+			return -1;
+		n = (size_t)dr_min_u64(len, room);
+		memset(d->slot + d->filled, 0, n);
+		inspect_zero(&d->look, n);
+		d->filled += n;
+		len -= n;
+		if (n == room)
+			close_piece(d);
+	}
+	if (len == 0)
+		return 0;
+	inspect_zero(&d->look, len);
+	return d->sink->zero(d->sink, len, err);
 }
 
 static void announce_size(struct decoder *d)
@@ -184,17 +228,12 @@ static int run(struct decoder *d, struct dr_err *err)
 		return -1;
 	announce_size(d);
 	while ((rc = format_next(d->format, &e, err)) == 1) {
-		if (e.kind == EXTENT_DATA) {
-			if (copy_data(d, &e, err) < 0)
-				return -1;
-			continue;
-		}
-		inspect_zero(&d->look, e.len);
-		if (d->sink->zero(d->sink, e.len, err) < 0)
+		if (e.kind == EXTENT_DATA ? put_data(d, &e, err) < 0 : put_zero(d, e.len, err) < 0)
 			return -1;
 	}
 	if (rc < 0)
 		return -1;
+	close_piece(d);
 	d->facts->virtual_bytes = d->format->virtual_bytes;
 	announce_size(d);
 	if (d->codec_facts.no_checksum)
