@@ -8,13 +8,6 @@
 #include "codec/codec.h"
 #include "codec/input.h"
 
-#define CODEC_SKIP_MAX_FRAMES 64
-#define CODEC_SKIP_MAX_BYTES ((uint64_t)64 << 20)
-
-#define LZ4_MAGIC 0x184D2204U
-#define LZ4_LEGACY_MAGIC 0x184C2102U
-#define ZSTD_MAGIC 0xFD2FB528U
-
 struct codec {
 	struct stream base;
 	struct input in;
@@ -53,12 +46,6 @@ int codec_corrupt(const struct codec *c, struct dr_err *err, const char *fmt, ..
 int codec_trailing(const struct codec *c, struct dr_err *err);
 /* codec_end: the input ended between frames: 0, or -1 "empty" when there was no data. */
 int codec_end(const struct codec *c, struct dr_err *err) DR_MUST_CHECK;
-
-/* codec_is_skippable: one of the 16 magics that lz4 and zstd share (RFC 8878 section 3.1.2). */
-static inline bool codec_is_skippable(uint32_t magic)
-{
-	return (magic & ~0xfU) == 0x184D2A50U;
-}
 
 /* codec_next_magic: skip skippable frames and look at the four bytes that follow, leaving them.
  * They must be one of the n `magics`; anything else is trailing data.

@@ -2,12 +2,12 @@
  *
  * lz4 frames, current and legacy (lz4 repository, doc/lz4_Frame_format.md, version 1.6.2), over
  * the library's block decoder. The library's own frame decoder knows neither legacy frames nor
- * parallel blocks, and copies every block that does not fit the reader's buffer twice.
+ * parallel blocks, and its words for what is wrong are not part of its interface.
  *
- * A piece is one or more whole blocks of one frame as they stand in the file, at least PIECE_BYTES
- * of disk unless the frame ends. Pieces of independent blocks go to the crew; linked blocks need
- * the 64 KiB before them and are decoded by the reader. What concerns a whole frame, content
- * checksum and content size, is checked while the pieces are handed out in order. */
+ * A piece is one or more whole blocks of one frame as they stand in the file, of about PIECE_BYTES
+ * of disk or one larger block. Pieces of independent blocks go to the crew; linked blocks need the
+ * 64 KiB before them and are decoded by the reader. What concerns a whole frame, content checksum
+ * and content size, is checked while the pieces are handed out in order. */
 #include <assert.h>
 #include <lz4.h>
 #include <stdlib.h>
@@ -131,7 +131,7 @@ static int read_descriptor(struct lz4 *z, struct dr_err *err)
 /* Between frames: the next one, or the end of the file. */
 static int begin_frame(struct lz4 *z, struct dr_err *err)
 {
-	static const uint32_t magics[] = {LZ4_MAGIC, LZ4_LEGACY_MAGIC};
+	static const uint32_t magics[] = {DETECT_MAGIC_LZ4, DETECT_MAGIC_LZ4_LEGACY};
 	uint32_t magic;
 	int n = codec_next_magic(&z->c, magics, 2, &magic, err);
 
@@ -142,7 +142,7 @@ static int begin_frame(struct lz4 *z, struct dr_err *err)
 		return 0;
 	codec_frame_begins(&z->c);
 	z->frame = (struct lz4_frame){.number = z->c.facts->frames};
-	if (magic == LZ4_LEGACY_MAGIC) {
+	if (magic == DETECT_MAGIC_LZ4_LEGACY) {
 		if (!z->c.lim.length_proven)
 			return dr_refuse(err, DR_INVALID, "length-unknown",
 					 "a legacy lz4 frame does not say where it ends, and the "
@@ -193,8 +193,8 @@ static int read_block_word(struct lz4 *z, uint8_t *copy, uint32_t *ret, struct d
 		return codec_truncated(&z->c, "where the size of a block is due", err);
 	r = rd_init(input_bytes(&z->c.in), 4);
 	*ret = rd_le32(&r);
-	if (z->frame.legacy &&
-	    (*ret == LZ4_MAGIC || *ret == LZ4_LEGACY_MAGIC || codec_is_skippable(*ret)))
+	if (z->frame.legacy && (*ret == DETECT_MAGIC_LZ4 || *ret == DETECT_MAGIC_LZ4_LEGACY ||
+				detect_magic_skippable(*ret)))
 		return 0;
 	memcpy(copy, input_bytes(&z->c.in), 4);
 	input_skip(&z->c.in, 4);

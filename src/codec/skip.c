@@ -27,12 +27,12 @@ static int skip_frame(struct codec *c, struct dr_err *err)
 	left = peek_le32(c, 4);
 	c->skipped_frames++;
 	c->skipped_bytes += left;
-	if (c->skipped_frames > CODEC_SKIP_MAX_FRAMES || c->skipped_bytes > CODEC_SKIP_MAX_BYTES)
+	if (c->skipped_frames > DETECT_SKIP_FRAMES || c->skipped_bytes > DETECT_SKIP_BYTES)
 		return dr_refuse(err, DR_UNSUPPORTED, "format-unsupported",
-				 "%u skippable frames with %llu bytes in a row; %d with %llu are "
+				 "%u skippable frames with %llu bytes in a row; %u with %llu are "
 				 "accepted",
 				 c->skipped_frames, (unsigned long long)c->skipped_bytes,
-				 CODEC_SKIP_MAX_FRAMES, (unsigned long long)CODEC_SKIP_MAX_BYTES);
+				 DETECT_SKIP_FRAMES, (unsigned long long)DETECT_SKIP_BYTES);
 	input_skip(&c->in, 8);
 	while (left > 0) {
 		n = input_fill(&c->in, 1, err);
@@ -59,7 +59,7 @@ static int refuse_rest(const struct codec *c, const uint32_t *magics, size_t n, 
 	}
 	for (size_t i = 0; i < n; i++)
 		begins |= rest == (magics[i] & mask);
-	begins |= codec_is_skippable((rest & mask) | (0x184D2A50U & ~mask));
+	begins |= detect_magic_skippable(rest | (DETECT_MAGIC_SKIPPABLE & ~mask));
 	return begins ? codec_truncated(c, "inside the magic of a frame", err)
 		      : codec_trailing(c, err);
 }
@@ -76,7 +76,7 @@ int codec_next_magic(struct codec *c, const uint32_t *magics, size_t n, uint32_t
 		if (have < 4)
 			return refuse_rest(c, magics, n, err);
 		*ret = peek_le32(c, 0);
-		if (!codec_is_skippable(*ret))
+		if (!detect_magic_skippable(*ret))
 			break;
 		if (skip_frame(c, err) < 0)
 			return -1;
@@ -103,15 +103,16 @@ struct skippable {
 
 static int find_inner(struct skippable *s, struct dr_err *err)
 {
-	static const uint32_t magics[] = {LZ4_MAGIC, LZ4_LEGACY_MAGIC, ZSTD_MAGIC};
+	static const uint32_t magics[] = {DETECT_MAGIC_LZ4, DETECT_MAGIC_LZ4_LEGACY,
+					  DETECT_MAGIC_ZSTD};
 	struct codec *c = &s->c;
 	uint32_t magic;
 	int n = codec_next_magic(c, magics, sizeof magics / sizeof magics[0], &magic, err);
 
 	if (n <= 0)
 		return n;
-	if (codec_new(&s->inner, magic == ZSTD_MAGIC ? &codec_zstd : &codec_lz4, &c->in, &c->lim,
-		      c->crew, c->facts, err) < 0)
+	if (codec_new(&s->inner, magic == DETECT_MAGIC_ZSTD ? &codec_zstd : &codec_lz4, &c->in,
+		      &c->lim, c->crew, c->facts, err) < 0)
 		return -1;
 	return 1;
 }

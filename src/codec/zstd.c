@@ -113,7 +113,7 @@ static ssize_t decode_some(struct zstd *z, void *buf, size_t len, struct dr_err 
 
 static ssize_t zstd_read(struct stream *s, void *buf, size_t len, struct dr_err *err)
 {
-	static const uint32_t magics[] = {ZSTD_MAGIC};
+	static const uint32_t magics[] = {DETECT_MAGIC_ZSTD};
 	struct zstd *z = (struct zstd *)s;
 	uint32_t magic;
 	ssize_t n = 0;

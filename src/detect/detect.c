@@ -12,8 +12,6 @@
 
 #define SECTOR_BYTES 512
 #define PAGE_MAX_BYTES ((uint64_t)1 << 20)
-#define SKIP_MAX_FRAMES 64
-#define SKIP_MAX_BYTES ((uint64_t)64 << 20)
 #define OPTICAL_FIRST 0x8000
 #define OPTICAL_STEP 2048
 
@@ -311,13 +309,13 @@ static bool matches(const struct signature *sig, const struct detect_head *h)
 static int first_frame_class(uint32_t magic, enum detect_class *ret)
 {
 	switch (magic) {
-	case 0x184D2204U:
+	case DETECT_MAGIC_LZ4:
 		*ret = DETECT_LZ4;
 		return 0;
-	case 0x184C2102U:
+	case DETECT_MAGIC_LZ4_LEGACY:
 		*ret = DETECT_LZ4_LEGACY;
 		return 0;
-	case 0xFD2FB528U:
+	case DETECT_MAGIC_ZSTD:
 		*ret = DETECT_ZSTD;
 		return 0;
 	default:
@@ -337,7 +335,7 @@ static int resolve_skippable(const struct detect_head *h, enum detect_class *ret
 		struct rd r = rd_init(h->p + pos, h->len - pos);
 		uint32_t magic = rd_le32(&r), size;
 
-		if (rd_ok(&r) && (magic & ~0xfU) != 0x184D2A50U) {
+		if (rd_ok(&r) && !detect_magic_skippable(magic)) {
 			if (first_frame_class(magic, ret) == 0)
 				return 0;
 			return dr_refuse(err, DR_CORRUPT, "trailing-data",
@@ -346,11 +344,11 @@ static int resolve_skippable(const struct detect_head *h, enum detect_class *ret
 		}
 		size = rd_le32(&r);
 		bytes += size;
-		if (frames >= SKIP_MAX_FRAMES || bytes > SKIP_MAX_BYTES)
+		if (frames >= DETECT_SKIP_FRAMES || bytes > DETECT_SKIP_BYTES)
 			return dr_refuse(err, DR_UNSUPPORTED, "format-unsupported",
-					 "more than %d skippable frames, or more than %llu bytes "
+					 "more than %u skippable frames, or more than %llu bytes "
 					 "in them, before any data",
-					 SKIP_MAX_FRAMES, (unsigned long long)SKIP_MAX_BYTES);
+					 DETECT_SKIP_FRAMES, (unsigned long long)DETECT_SKIP_BYTES);
 		if (!rd_ok(&r) || size > rd_left(&r)) {
 			if (h->whole)
 				return dr_refuse(err, DR_CORRUPT, "truncated",

@@ -14,6 +14,20 @@
 #define DETECT_HEAD_BYTES ((size_t)68 << 10)
 #define DETECT_TAIL_BYTES ((size_t)1024)
 
+/* lz4 and zstd frames begin with a magic of four bytes, little-endian. Both formats share the
+ * skippable frames, of which this much is passed in a row. */
+#define DETECT_MAGIC_LZ4 0x184D2204U
+#define DETECT_MAGIC_LZ4_LEGACY 0x184C2102U
+#define DETECT_MAGIC_ZSTD 0xFD2FB528U
+#define DETECT_MAGIC_SKIPPABLE 0x184D2A50U /* and the 15 after it */
+#define DETECT_SKIP_FRAMES 64U
+#define DETECT_SKIP_BYTES ((uint64_t)64 << 20)
+
+static inline bool detect_magic_skippable(uint32_t magic)
+{
+	return (magic & ~0xfU) == DETECT_MAGIC_SKIPPABLE;
+}
+
 enum detect_class {
 	DETECT_RAW,
 	DETECT_LZ4,
