@@ -287,7 +287,7 @@ static int same_bytes(struct put *put, struct dr_err *err)
 }
 
 /* still_good: the item that is there holds the wanted bytes. 1 yes; 0 no, and it is out of the way.
- * Reading it back whole costs about a fifth of encoding and writing it, and makes "found" as good
+ * Reading it back whole costs about a quarter of encoding and writing it, and makes "found" as good
  * as "written": rot, a file torn by a power cut and a disk that cannot read it are healed here. */
 static int still_good(struct put *put, struct dr_err *err)
 {

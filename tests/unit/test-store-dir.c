@@ -24,6 +24,8 @@ struct fixture {
 	struct store *st;
 	struct dr_err err;
 	bool sync_fails;
+	unsigned syncs;
+	bool reads_fail;
 };
 
 #define OK(call)                                               \
@@ -45,8 +47,20 @@ int __real_syncfs(int fd);
 int __wrap_syncfs(int fd);
 int __wrap_syncfs(int fd)
 {
+	fixture.syncs++;
 	if (!fixture.sync_fails)
 		return __real_syncfs(fd);
+	errno = EIO;
+	return -1;
+}
+
+/* And its pread(), which is this with 64-bit offsets. */
+ssize_t __real_pread64(int fd, void *p, size_t len, off64_t off);
+ssize_t __wrap_pread64(int fd, void *p, size_t len, off64_t off);
+ssize_t __wrap_pread64(int fd, void *p, size_t len, off64_t off)
+{
+	if (!fixture.reads_fail)
+		return __real_pread64(fd, p, len, off);
 	errno = EIO;
 	return -1;
 }
@@ -309,6 +323,43 @@ static void a_failed_barrier_takes_out_what_was_added_and_only_that(void **state
 	OK(store_get_chunk(f->st, "acc-aaaaa", &old, 5000, &got, &f->err));
 }
 
+static void a_commit_is_a_barrier_also_for_what_was_found(void **state)
+{
+	struct fixture *f = *state;
+	bool found;
+
+	kept(f, 1, &found);
+	assert_int_equal(f->syncs, 1);
+	kept(f, 1, &found);
+	assert_true(found);
+	assert_int_equal(f->syncs, 2);
+}
+
+static void what_the_disk_cannot_read_is_an_error_and_healed_by_a_put(void **state)
+{
+	struct fixture *f = *state;
+	dr_autobuf struct buf got = BUF_INIT;
+	struct store_txn *tx = NULL;
+	bool found;
+	struct digest id = kept(f, 1, &found);
+
+	/* A reader leaves it where it is: the next attempt may succeed. */
+	f->reads_fail = true;
+	FAILS(store_get_chunk(f->st, "acc-aaaaa", &id, 5000, &got, &f->err), DR_IO);
+	f->reads_fail = false;
+	dr_err_clear(&f->err);
+	OK(store_get_chunk(f->st, "acc-aaaaa", &id, 5000, &got, &f->err));
+	/* A writer has the bytes, and does not build on what cannot be read. */
+	OK(store_begin(f->st, "job-1", &tx, &f->err));
+	f->reads_fail = true;
+	OK(put(tx, 1, &id, &found, &f->err));
+	f->reads_fail = false;
+	assert_false(found);
+	OK(store_commit(tx, &f->err));
+	assert_int_equal(entries(f, "quarantine"), 1);
+	OK(store_get_chunk(f->st, "acc-aaaaa", &id, 5000, &got, &f->err));
+}
+
 /* limit_files: no file may grow past `bytes`, which is what a full disk looks like to a writer. */
 static void limit_files(rlim_t bytes)
 {
@@ -519,6 +570,8 @@ int main(void)
 		CASE(what_is_no_plain_file_is_damage_and_healed),
 		CASE(a_sweep_tidies_old_temporary_files_and_minds_its_own_business),
 		CASE(a_failed_barrier_takes_out_what_was_added_and_only_that),
+		CASE(a_commit_is_a_barrier_also_for_what_was_found),
+		CASE(what_the_disk_cannot_read_is_an_error_and_healed_by_a_put),
 		CASE(a_full_disk_fails_the_put_and_leaves_nothing_half_done),
 		CASE(a_lease_that_was_cut_short_takes_no_more),
 		CASE(the_lease_of_a_killed_writer_still_counts),
