@@ -210,6 +210,7 @@ static void random_id(struct catalogue *c, const char *prefix, char ret[static I
 	uint8_t r;
 
 	assert(n + 1 + ID_SUFFIX < ID_TEXT);
+	memset(ret, 0, ID_TEXT);
 	memcpy(ret, prefix, n);
 	ret[n++] = '-';
 	for (size_t i = 0; i < ID_SUFFIX; i++) {
@@ -218,7 +219,6 @@ static void random_id(struct catalogue *c, const char *prefix, char ret[static I
 		while (r >= 252);
 		ret[n++] = digits[r % 36];
 	}
-	ret[n] = 0;
 }
 
 int new_id(struct session *s, const char *prefix, const char *insert, struct db_value *args,

@@ -204,7 +204,7 @@ static int refuse(enum policy_verdict verdict, enum policy_actor actor, const st
 	case POLICY_READ_ONLY:
 		return dr_fail(err, DR_INVALID, "That is not for clients to set");
 	}
-	assert(!"a verdict that is no refusal");
+	assert(false); /* not a refusal */
 	return -1;
 }
 
