@@ -61,10 +61,12 @@ int swift_listing_open(struct swift_listing *l, const struct http_request *rq, s
 
 static void put(struct swift_listing *l, const char *name, json_t *item)
 {
-	if (l->json)
-		json_array_append_new(l->items, item ? item : json_null());
-	else
+	if (l->json) {
+		json_array_append_new(l->items, item);
+	} else {
 		buf_printf(&l->text, "%s\n", name);
+		json_decref(item);
+	}
 	l->count++;
 }
 

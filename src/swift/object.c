@@ -12,11 +12,11 @@
 
 static const struct form {
 	enum view_kind kind;
-	const char *content_type, *extension, *etag_suffix;
+	const char *content_type, *extension;
 } forms[] = {
-	{VIEW_LZ4, "application/x-lz4", ".raw.lz4", ""},
-	{VIEW_RAW, "application/octet-stream", ".raw", "-raw"},
-	{VIEW_QCOW2, "application/x-qemu-disk", ".qcow2", "-qcow2"},
+	{VIEW_LZ4, "application/x-lz4", ".raw.lz4"},
+	{VIEW_RAW, "application/octet-stream", ".raw"},
+	{VIEW_QCOW2, "application/x-qemu-disk", ".qcow2"},
 };
 
 /* ?format=; the words clients use for listings mean nothing here. */
@@ -70,10 +70,10 @@ static int stat_object(struct swift_call *c, struct image_object *ret, struct dr
 static void send_form(struct swift_call *c, const struct form *form, const struct image_object *o,
 		      const struct http_stream *content)
 {
-	char etag[sizeof o->etag + 16];
+	char etag[sizeof o->etag + 2];
 
 	/* Quoted, and said to be a large object's: no client takes it for an MD5 of the content. */
-	snprintf(etag, sizeof etag, "\"%s%s\"", o->etag, form->etag_suffix);
+	snprintf(etag, sizeof etag, "\"%s\"", o->etag);
 	http_add(c->rs, "X-Static-Large-Object", "True");
 	http_addf(c->rs, "Content-Disposition", "attachment; filename=\"%s%s\"", o->name,
 		  form->extension);
