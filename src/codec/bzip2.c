@@ -19,7 +19,7 @@ struct bzip2 {
 /* Between streams: "BZh1" to "BZh9" or the end. 1; 0 at the end. */
 static int next_stream(struct bzip2 *b, struct dr_err *err)
 {
-	static const char magic[3] = "BZh";
+	static const uint8_t magic[] = {'B', 'Z', 'h'};
 	struct input *in = &b->c.in;
 	ssize_t n = input_fill(in, 4, err);
 	const uint8_t *p = input_bytes(in);

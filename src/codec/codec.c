@@ -102,9 +102,10 @@ int codec_open(struct stream **ret, enum codec_kind kind, struct stream *in,
 
 int codec_truncated(const struct codec *c, const char *where, struct dr_err *err)
 {
+	unsigned long long length = c->in.taken + input_left(&c->in);
+
 	return dr_refuse(err, DR_CORRUPT, "truncated", "the %s data ends after %llu bytes, %s",
-			 c->base.ops->name, (unsigned long long)(c->in.taken + input_left(&c->in)),
-			 where);
+			 c->base.ops->name, length, where);
 }
 
 int codec_corrupt(const struct codec *c, struct dr_err *err, const char *fmt, ...)

@@ -132,7 +132,7 @@ static int read_descriptor(struct lz4 *z, struct dr_err *err)
 static int begin_frame(struct lz4 *z, struct dr_err *err)
 {
 	static const uint32_t magics[] = {DETECT_MAGIC_LZ4, DETECT_MAGIC_LZ4_LEGACY};
-	uint32_t magic;
+	uint32_t magic = 0;
 	int n = codec_next_magic(&z->c, magics, 2, &magic, err);
 
 	if (n < 0)

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "util/checked.h"
+#include "util/cleanup.h"
 
 #include "util/banned.h"
 
@@ -63,14 +64,17 @@ static struct piece *slot(const struct pieces *ps, unsigned i)
 
 static int reserve(struct pieces *ps, uint8_t **p, size_t *cap, size_t want, struct dr_err *err)
 {
+	uint8_t *fresh;
+
 	if (want <= *cap)
 		return 0;
-	free(*p);
+	free(DR_STEAL(*p));
 	ps->held -= *cap;
 	*cap = 0;
-	*p = malloc(want);
-	if (!*p)
+	fresh = malloc(want);
+	if (!fresh)
 		return dr_fail_nomem(err);
+	*p = fresh;
 	*cap = want;
 	ps->held += want;
 	return 0;

@@ -106,7 +106,7 @@ static int find_inner(struct skippable *s, struct dr_err *err)
 	static const uint32_t magics[] = {DETECT_MAGIC_LZ4, DETECT_MAGIC_LZ4_LEGACY,
 					  DETECT_MAGIC_ZSTD};
 	struct codec *c = &s->c;
-	uint32_t magic;
+	uint32_t magic = 0;
 	int n = codec_next_magic(c, magics, sizeof magics / sizeof magics[0], &magic, err);
 
 	if (n <= 0)

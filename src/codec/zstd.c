@@ -115,7 +115,7 @@ static ssize_t zstd_read(struct stream *s, void *buf, size_t len, struct dr_err 
 {
 	static const uint32_t magics[] = {DETECT_MAGIC_ZSTD};
 	struct zstd *z = (struct zstd *)s;
-	uint32_t magic;
+	uint32_t magic = 0;
 	ssize_t n = 0;
 
 	while (n == 0) {

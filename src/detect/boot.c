@@ -76,12 +76,14 @@ static uint64_t gpt_last_sector(const struct detect_head *head, struct rd header
 	if (!rd_ok(&header) || size < GPT_ENTRY_MIN || !dr_mul_u64(table, SECTOR_BYTES, &off))
 		return 0;
 	for (uint32_t i = 0; i < count && dr_range_within(off, size, head->len); i++, off += size) {
+		static const uint8_t unused[16];
 		struct rd entry = rd_init(head->p + off, size);
-		uint64_t type = rd_le64(&entry) | rd_le64(&entry), end;
+		const uint8_t *type = rd_bytes(&entry, sizeof unused);
+		uint64_t end;
 
 		(void)rd_bytes(&entry, 24); /* the partition's id and its first sector */
 		end = rd_le64(&entry);
-		if (type != 0 && end > last)
+		if (type && memcmp(type, unused, sizeof unused) != 0 && end > last)
 			last = end;
 	}
 	return last;

@@ -415,7 +415,7 @@ static bool boots_as_disk(const struct detect_head *h)
 int detect_head_class(const struct detect_head *head, enum detect_level level,
 		      enum detect_class *ret, struct dr_err *err)
 {
-	const struct kind *kind;
+	const struct kind *kind = NULL;
 
 	if (head->len == 0)
 		return dr_refuse(err, DR_INVALID, "empty", "there are no bytes");
