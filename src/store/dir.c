@@ -18,9 +18,10 @@
 #define FORMAT_MAGIC "darkroom-store "
 #define FORMAT_VERSION 1
 
-static const char *const subdirs[] = {"chunks", "blobs", "tmp", "leases", "quarantine"};
-
-#define SUBDIRS (sizeof subdirs / sizeof *subdirs)
+static const char *const subs[DIR_SUBS] = {
+	[DIR_CHUNKS] = "chunks", [DIR_BLOBS] = "blobs",           [DIR_TMP] = "tmp",
+	[DIR_LEASES] = "leases", [DIR_QUARANTINE] = "quarantine",
+};
 
 struct dir_txn {
 	struct store_txn base;
@@ -41,7 +42,7 @@ static struct dir_txn *txn_of(struct store_txn *tx)
 
 int store_dir_base(const struct dir_store *d, const struct store_key *key)
 {
-	return key->kind == STORE_CHUNK ? d->chunks : d->blobs;
+	return key->kind == STORE_CHUNK ? d->sub[DIR_CHUNKS] : d->sub[DIR_BLOBS];
 }
 
 void store_dir_path(const struct store_key *key, char ret[static DIR_ITEM_TEXT])
@@ -181,7 +182,7 @@ static int dir_quarantine(struct store *st, const struct store_key *key, uint64_
 	store_dir_path(key, from);
 	snprintf(to, sizeof to, "%s~%s~%s~%016llx", key->kind == STORE_CHUNK ? "chunk" : "blob",
 		 domain, hex, (unsigned long long)unique);
-	if (renameat(store_dir_base(d, key), from, d->quarantine, to) != 0)
+	if (renameat(store_dir_base(d, key), from, d->sub[DIR_QUARANTINE], to) != 0)
 		return dr_fail_errno(err, "move a damaged item aside");
 	return 1;
 }
@@ -238,12 +239,12 @@ static int dir_begin(struct store *st, const char *lease, struct store_txn **ret
 		return dr_fail_errno(err, "open the store");
 	dr_random(&unique, sizeof unique);
 	snprintf(file, sizeof file, "%s~%016llx", lease, (unsigned long long)unique);
-	tx->lease = openat(d->leases, file,
+	tx->lease = openat(d->sub[DIR_LEASES], file,
 			   O_RDWR | O_APPEND | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (tx->lease < 0)
 		return dr_fail_errno(err, "make a lease");
 	if (append(tx, &state, err) < 0) {
-		unlinkat(d->leases, file, 0);
+		unlinkat(d->sub[DIR_LEASES], file, 0);
 		return -1;
 	}
 	*ret = &DR_STEAL(tx)->base;
@@ -272,8 +273,8 @@ static int dir_find(struct store_txn *base, const struct store_key *record, stru
 static int write_temp(const struct dir_store *d, const char *temp, const void *p, size_t len,
 		      struct dr_err *err)
 {
-	dr_autofd int fd =
-		openat(d->tmp, temp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+	dr_autofd int fd = openat(d->sub[DIR_TMP], temp,
+				  O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
 
 	if (fd < 0)
 		return dr_fail_errno(err, "create");
@@ -307,7 +308,7 @@ static int place(const struct dir_store *d, const char *temp, const struct store
 
 	store_dir_path(key, path);
 	for (unsigned round = 0; round < 2; round++) {
-		if (renameat2(d->tmp, temp, base, path, RENAME_NOREPLACE) == 0)
+		if (renameat2(d->sub[DIR_TMP], temp, base, path, RENAME_NOREPLACE) == 0)
 			return 1;
 		if (errno == EEXIST)
 			return 0;
@@ -335,7 +336,7 @@ static int dir_add(struct store_txn *base, const struct store_key *key, const vo
 	if (rc == 0)
 		rc = place(d, temp, key, err);
 	if (rc <= 0) {
-		unlinkat(d->tmp, temp, 0);
+		unlinkat(d->sub[DIR_TMP], temp, 0);
 		return rc;
 	}
 	record.kind = key->kind == STORE_CHUNK ? STORE_ADDED_CHUNK : STORE_ADDED_BLOB;
@@ -392,7 +393,7 @@ static int end_one(void *arg, const char *file, bool ended, struct dr_err *err)
 
 	if (ended || !store_lease_owns(e->lease, file))
 		return 0;
-	fd = openat(e->d->leases, file, O_WRONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	fd = openat(e->d->sub[DIR_LEASES], file, O_WRONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 	if (fd < 0 && errno == ENOENT)
 		return 0;
 	if (fd < 0)
@@ -415,11 +416,8 @@ static void dir_close(struct store *st)
 	struct dir_store *d = store_dir_of(st);
 
 	dr_closep(&d->root);
-	dr_closep(&d->chunks);
-	dr_closep(&d->blobs);
-	dr_closep(&d->tmp);
-	dr_closep(&d->leases);
-	dr_closep(&d->quarantine);
+	for (size_t i = 0; i < DIR_SUBS; i++)
+		dr_closep(&d->sub[i]);
 	free(d);
 }
 
@@ -473,17 +471,12 @@ int store_dir_open(struct store **ret, const char *path, struct dr_err *err)
 {
 	struct dir_store *d = calloc(1, sizeof *d);
 	DR_CLEANUP(store_closep) struct store *st = d ? &d->base : NULL;
-	int *const fds[SUBDIRS] = {
-		d ? &d->chunks : NULL, d ? &d->blobs : NULL,      d ? &d->tmp : NULL,
-		d ? &d->leases : NULL, d ? &d->quarantine : NULL,
-	};
 
 	if (!d)
 		return dr_fail_nomem(err);
 	d->base.ops = &dir_ops;
-	d->root = -1;
-	for (size_t i = 0; i < SUBDIRS; i++)
-		*fds[i] = -1;
+	for (size_t i = 0; i < DIR_SUBS; i++)
+		d->sub[i] = -1;
 	d->root = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (d->root < 0 && errno == ENOENT)
 		return dr_fail(err, DR_NOT_FOUND, "no store there");
@@ -491,24 +484,24 @@ int store_dir_open(struct store **ret, const char *path, struct dr_err *err)
 		return dr_fail_errno(err, "open the store");
 	if (read_format(d->root, err) < 0)
 		return -1;
-	for (size_t i = 0; i < SUBDIRS; i++) {
-		*fds[i] = openat(d->root, subdirs[i],
-				 O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-		if (*fds[i] < 0)
-			return dr_fail_errno(err, "open the store's %s", subdirs[i]);
+	for (size_t i = 0; i < DIR_SUBS; i++) {
+		d->sub[i] =
+			openat(d->root, subs[i], O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+		if (d->sub[i] < 0)
+			return dr_fail_errno(err, "open the store's %s", subs[i]);
 	}
 	*ret = DR_STEAL(st);
 	return 0;
 }
 
-/* ours: a name that an interrupted store_dir_create may have left. */
+/* ours: a name that an interrupted store_dir_create may have left, or a fresh file system has. */
 static bool ours(const char *name)
 {
-	for (size_t i = 0; i < SUBDIRS; i++)
-		if (dr_streq(name, subdirs[i]))
+	for (size_t i = 0; i < DIR_SUBS; i++)
+		if (dr_streq(name, subs[i]))
 			return true;
 	return dr_streq(name, ".") || dr_streq(name, "..") || dr_streq(name, "lock") ||
-	       dr_starts(name, "format.tmp-");
+	       dr_streq(name, "lost+found") || dr_starts(name, "format.tmp-");
 }
 
 static int check_empty(int root, struct dr_err *err)
@@ -545,9 +538,9 @@ int store_dir_create(const char *path, struct dr_err *err)
 		return dr_fail_errno(err, "open the store's directory");
 	if (check_empty(root, err) < 0)
 		return -1;
-	for (size_t i = 0; i < SUBDIRS; i++)
-		if (mkdirat(root, subdirs[i], 0700) != 0 && errno != EEXIST)
-			return dr_fail_errno(err, "create the store's %s", subdirs[i]);
+	for (size_t i = 0; i < DIR_SUBS; i++)
+		if (mkdirat(root, subs[i], 0700) != 0 && errno != EEXIST)
+			return dr_fail_errno(err, "create the store's %s", subs[i]);
 	lock = openat(root, "lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (lock < 0)
 		return dr_fail_errno(err, "create the store's lock");

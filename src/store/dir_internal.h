@@ -18,14 +18,12 @@
 #define DIR_LEASE_ACTIVE 'a'
 #define DIR_LEASE_ENDED 'd'
 
+enum dir_sub { DIR_CHUNKS, DIR_BLOBS, DIR_TMP, DIR_LEASES, DIR_QUARANTINE, DIR_SUBS };
+
 struct dir_store {
 	struct store base;
 	int root;
-	int chunks;
-	int blobs;
-	int tmp;
-	int leases;
-	int quarantine;
+	int sub[DIR_SUBS]; /* descriptors of the directories in it */
 };
 
 struct dir_store *store_dir_of(struct store *st);

@@ -79,7 +79,8 @@ static const char *next_name(DIR *dir, int *ret_rc, struct dr_err *err)
 static int lease_state(const struct dir_store *d, const char *file, bool *ret_ended,
 		       struct dr_err *err)
 {
-	dr_autofd int fd = openat(d->leases, file, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	dr_autofd int fd =
+		openat(d->sub[DIR_LEASES], file, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 	char state = 0;
 
 	if (fd < 0)
@@ -93,7 +94,7 @@ static int lease_state(const struct dir_store *d, const char *file, bool *ret_en
 int store_dir_each_lease(struct store *st, store_lease_fn fn, void *arg, struct dr_err *err)
 {
 	struct dir_store *d = store_dir_of(st);
-	DR_CLEANUP(closedirp) DIR *dir = dir_list(d->leases, ".");
+	DR_CLEANUP(closedirp) DIR *dir = dir_list(d->sub[DIR_LEASES], ".");
 	const char *name;
 	bool ended = false;
 	int rc = 0;
@@ -132,7 +133,7 @@ int store_dir_read_records(int fd, store_record_fn fn, void *arg, struct dr_err 
 int store_dir_read_lease(struct store *st, const char *file, store_record_fn fn, void *arg,
 			 struct dr_err *err)
 {
-	dr_autofd int fd = openat(store_dir_of(st)->leases, file,
+	dr_autofd int fd = openat(store_dir_of(st)->sub[DIR_LEASES], file,
 				  O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 
 	if (fd < 0)
@@ -142,7 +143,7 @@ int store_dir_read_lease(struct store *st, const char *file, store_record_fn fn,
 
 int store_dir_drop_lease(struct store *st, const char *file, struct dr_err *err)
 {
-	if (unlinkat(store_dir_of(st)->leases, file, 0) != 0 && errno != ENOENT)
+	if (unlinkat(store_dir_of(st)->sub[DIR_LEASES], file, 0) != 0 && errno != ENOENT)
 		return dr_fail_errno(err, "remove a lease");
 	return 0;
 }
@@ -226,15 +227,15 @@ int store_dir_each_item(struct store *st, unsigned shard, store_item_fn fn, void
 	struct walk chunks = {.kind = STORE_CHUNK, .fn = fn, .arg = arg};
 	struct walk blobs = {.kind = STORE_BLOB, .fn = fn, .arg = arg};
 
-	if (walk_domains(d->chunks, shard, &chunks, err) < 0)
+	if (walk_domains(d->sub[DIR_CHUNKS], shard, &chunks, err) < 0)
 		return -1;
-	return walk_domains(d->blobs, shard, &blobs, err);
+	return walk_domains(d->sub[DIR_BLOBS], shard, &blobs, err);
 }
 
 int store_dir_tidy(struct store *st, uint64_t age_seconds, struct dr_err *err)
 {
 	struct dir_store *d = store_dir_of(st);
-	DR_CLEANUP(closedirp) DIR *dir = dir_list(d->tmp, ".");
+	DR_CLEANUP(closedirp) DIR *dir = dir_list(d->sub[DIR_TMP], ".");
 	const char *name;
 	struct stat s;
 	int rc = 0;
@@ -244,8 +245,9 @@ int store_dir_tidy(struct store *st, uint64_t age_seconds, struct dr_err *err)
 	while (rc == 0 && (name = next_name(dir, &rc, err))) {
 		if (name[0] == '.')
 			continue;
-		if (fstatat(d->tmp, name, &s, AT_SYMLINK_NOFOLLOW) == 0 &&
-		    age_of(&s) >= age_seconds && unlinkat(d->tmp, name, 0) != 0 && errno != ENOENT)
+		if (fstatat(d->sub[DIR_TMP], name, &s, AT_SYMLINK_NOFOLLOW) == 0 &&
+		    age_of(&s) >= age_seconds && unlinkat(d->sub[DIR_TMP], name, 0) != 0 &&
+		    errno != ENOENT)
 			rc = dr_fail_errno(err, "remove a temporary file");
 	}
 	return rc;
