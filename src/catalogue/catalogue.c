@@ -54,9 +54,16 @@ static int fill_new(const char *path, struct dr_err *err)
 {
 	DR_CLEANUP(db_closep) struct db *db = NULL;
 
-	if (db_sqlite_create(path, err) < 0 || db_sqlite_open(&db, path, 0, err) < 0)
+	int64_t busy = 0;
+
+	if (db_sqlite_create(path, err) < 0 || db_sqlite_open(&db, path, 0, err) < 0 ||
+	    migrate_new(db, migration_count, err) < 0)
 		return -1;
-	return migrate_new(db, migration_count, err);
+	/* out of the log into the file, which is all that gets its name: closing would do that too,
+	 * and tell nobody when it failed */
+	if (db_number(db, "PRAGMA wal_checkpoint(TRUNCATE)", NULL, 0, &busy, err) < 0)
+		return -1;
+	return busy ? dr_fail(err, DR_BUSY, "the new catalogue is in use") : 0;
 }
 
 int catalogue_create_sqlite(const char *path, struct dr_err *err)
@@ -92,6 +99,7 @@ int catalogue_open_sqlite(struct catalogue **ret, const char *path, struct dr_er
 	dr_cond_init(&c->reader_free);
 	c->connect = db_sqlite_open;
 	c->random = dr_random;
+	c->busy_ms = CATALOGUE_BUSY_MS;
 	c->where = strdup(path);
 	if (!c->where)
 		return dr_fail_nomem(err);
@@ -139,7 +147,7 @@ static int free_reader_locked(const struct catalogue *c)
 
 int session_read(struct session *s, struct catalogue *c, struct dr_err *err)
 {
-	uint64_t until = dr_now_ms() + CATALOGUE_BUSY_MS;
+	uint64_t until = dr_now_ms() + c->busy_ms;
 	uint64_t now;
 	int i;
 
@@ -160,7 +168,7 @@ int session_read(struct session *s, struct catalogue *c, struct dr_err *err)
 
 int session_write(struct session *s, struct catalogue *c, struct dr_err *err)
 {
-	uint64_t until = dr_now_ms() + CATALOGUE_BUSY_MS;
+	uint64_t until = dr_now_ms() + c->busy_ms;
 	uint64_t now;
 	bool ours;
 

@@ -281,7 +281,8 @@ struct image_query {
 	const char *status; /* wire status, or derived "private"/"public"; NULL */
 	bool own_deleted;   /* include the account's tombstones */
 };
-/* Listing order: created_at, id ascending. [owned by caller] */
+/* Listing order: created_at, id ascending. A row takes some 8 KiB: page through what may be long.
+ * [owned by caller] */
 int catalogue_image_list(struct catalogue *c, const struct image_query *q, struct image **ret,
 			 size_t *ret_n, struct dr_err *err) DR_MUST_CHECK;
 /* catalogue_image_version: a text that changes whenever anything such a listing shows may have

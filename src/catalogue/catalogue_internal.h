@@ -28,7 +28,9 @@ struct catalogue {
 	bool reader_busy[CATALOGUE_READERS];   /* lock */
 	char *where;
 	int (*connect)(struct db **ret, const char *where, unsigned busy_ms, struct dr_err *err);
-	void (*random)(void *p, size_t len); /* dr_random but in tests of id collisions */
+	/* as they are but in tests: */
+	uint64_t busy_ms;                    /* CATALOGUE_BUSY_MS: how long to wait for a turn */
+	void (*random)(void *p, size_t len); /* dr_random: what ids are drawn from */
 };
 
 struct session {

@@ -43,8 +43,6 @@ static sqlite3_stmt *stmt_of(struct db_stmt *st)
 
 static int sqlite_fail(sqlite3 *h, int rc, struct dr_err *err)
 {
-	int sys = h ? sqlite3_system_errno(h) : 0;
-
 	switch (rc & 0xff) {
 	case SQLITE_BUSY:
 	case SQLITE_LOCKED:
@@ -64,8 +62,6 @@ static int sqlite_fail(sqlite3 *h, int rc, struct dr_err *err)
 	}
 	if (rc == SQLITE_IOERR_NOMEM)
 		return dr_fail_nomem(err);
-	if ((rc & 0xff) == SQLITE_IOERR && (sys == ENOSPC || sys == EDQUOT || sys == EFBIG))
-		return dr_refuse(err, DR_LIMIT, "no-space", "no space left for the catalogue");
 	return dr_fail(err, DR_IO, "catalogue: %s", h ? sqlite3_errmsg(h) : sqlite3_errstr(rc));
 }
 
@@ -192,55 +188,6 @@ static const struct db_ops sqlite_ops = {
 	.close = op_close,
 };
 
-static int connect_sqlite(struct db **ret, const char *path, unsigned busy_ms, struct dr_err *err)
-{
-	DR_CLEANUP(db_closep) struct db *db = NULL;
-	struct sqlite_db *sq = calloc(1, sizeof(*sq));
-	int rc;
-
-	if (!sq)
-		return dr_fail_nomem(err);
-	sq->base.ops = &sqlite_ops;
-	db = &sq->base;
-	rc = sqlite3_open_v2(path, &sq->handle,
-			     SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE,
-			     NULL);
-	if (rc != SQLITE_OK)
-		return sqlite_fail(sq->handle, rc, err);
-	sqlite3_busy_timeout(sq->handle, (int)busy_ms);
-	sqlite3_db_config(sq->handle, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
-	sqlite3_db_config(sq->handle, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
-	/* synchronous=FULL: in WAL mode every commit is synced before it returns */
-	if (sqlite_exec(sq->handle,
-			"PRAGMA foreign_keys = ON; PRAGMA synchronous = FULL;"
-			"PRAGMA cache_size = -1024; PRAGMA temp_store = MEMORY;"
-			"PRAGMA cell_size_check = ON",
-			err) < 0)
-		return -1;
-	*ret = DR_STEAL(db);
-	return 0;
-}
-
-int db_sqlite_create(const char *path, struct dr_err *err)
-{
-	DR_CLEANUP(db_closep) struct db *db = NULL;
-	dr_autofd int fd = -1;
-	char sql[64];
-
-	/* made here, not by SQLite: exclusively, and for nobody else's eyes */
-	fd = open(path, O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC, 0600);
-	if (fd < 0 && errno == EEXIST)
-		return dr_fail(err, DR_CONFLICT, "the file exists already");
-	if (fd < 0)
-		return dr_fail_errno(err, "create the catalogue");
-	snprintf(sql, sizeof(sql), "PRAGMA application_id = %d", APPLICATION_ID);
-	if (connect_sqlite(&db, path, 0, err) < 0)
-		return -1;
-	if (db_script(db, "PRAGMA journal_mode = WAL", err) < 0)
-		return -1;
-	return db_script(db, sql, err);
-}
-
 /* is_cut: the file is shorter than its header says. SQLite itself looks only whether the last page
  * has begun. */
 static bool is_cut(const uint8_t header[static HEADER_BYTES], uint64_t bytes)
@@ -267,31 +214,101 @@ static bool has_log(const char *path)
 	return buf_ok(&name) && stat(buf_str(&name), &st) == 0 && st.st_size > 0;
 }
 
-/* check_file: what SQLite would not tell: it takes an empty file for a new database. */
-static int check_file(const char *path, struct dr_err *err)
+/* check_path: SQLite would make what is missing, and might wait for what is no file. */
+static int check_path(const char *path, struct dr_err *err)
 {
-	dr_autofd int fd = open(path, O_RDONLY | O_CLOEXEC);
-	uint8_t header[HEADER_BYTES];
 	struct stat st;
-	ssize_t n;
 
-	if (fd < 0 && errno == ENOENT)
+	if (stat(path, &st) < 0 && errno == ENOENT)
 		return dr_fail(err, DR_NOT_FOUND, "there is no catalogue; create one first");
-	if (fd < 0 || fstat(fd, &st) < 0)
+	if (stat(path, &st) < 0)
 		return dr_fail_errno(err, "open the catalogue");
 	if (!S_ISREG(st.st_mode))
 		return dr_fail(err, DR_INVALID, "the catalogue is not a regular file");
-	n = dr_pread_full(fd, header, sizeof(header), 0, err);
-	if (n < 0)
-		return -1;
-	if (n < HEADER_BYTES)
-		return dr_fail(err, DR_CORRUPT, "the catalogue is cut short: %zd bytes", n);
+	return 0;
+}
+
+/* check_file: what SQLite would not tell: it takes an empty file for a new database. The file is
+ * read through the connection's own descriptor: closing another one would drop the locks that this
+ * process's connections hold (POSIX), and a second process would then take itself for the last
+ * user and remove the log under us. */
+static int check_file(sqlite3 *handle, const char *path, struct dr_err *err)
+{
+	sqlite3_file *file = NULL;
+	uint8_t header[HEADER_BYTES];
+	sqlite3_int64 bytes = 0;
+	int rc = sqlite3_file_control(handle, "main", SQLITE_FCNTL_FILE_POINTER, &file);
+
+	if (rc == SQLITE_OK && file && file->pMethods)
+		rc = file->pMethods->xFileSize(file, &bytes);
+	if (rc != SQLITE_OK || !file || !file->pMethods)
+		return dr_fail(err, DR_IO, "the catalogue cannot be read (%d)", rc);
+	if (bytes < HEADER_BYTES)
+		return dr_fail(err, DR_CORRUPT, "the catalogue is cut short: %lld bytes",
+			       (long long)bytes);
+	rc = file->pMethods->xRead(file, header, HEADER_BYTES, 0);
+	if (rc != SQLITE_OK)
+		return dr_fail(err, DR_IO, "the catalogue cannot be read (%d)", rc);
 	if (memcmp(header, header_magic, sizeof(header_magic)) != 0)
 		return dr_fail(err, DR_CORRUPT, "the catalogue file is not a database");
-	if (is_cut(header, (uint64_t)st.st_size) && !has_log(path))
+	if (is_cut(header, (uint64_t)bytes) && !has_log(path))
 		return dr_fail(err, DR_CORRUPT, "the catalogue is cut short: %lld bytes",
-			       (long long)st.st_size);
+			       (long long)bytes);
 	return 0;
+}
+
+/* connect_sqlite: `check`: refuse what is no whole database before SQLite touches it. */
+static int connect_sqlite(struct db **ret, const char *path, unsigned busy_ms, bool check,
+			  struct dr_err *err)
+{
+	DR_CLEANUP(db_closep) struct db *db = NULL;
+	struct sqlite_db *sq = calloc(1, sizeof(*sq));
+	int rc;
+
+	if (!sq)
+		return dr_fail_nomem(err);
+	sq->base.ops = &sqlite_ops;
+	db = &sq->base;
+	rc = sqlite3_open_v2(path, &sq->handle,
+			     SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE,
+			     NULL);
+	if (rc != SQLITE_OK)
+		return sqlite_fail(sq->handle, rc, err);
+	if (check && check_file(sq->handle, path, err) < 0)
+		return -1;
+	sqlite3_busy_timeout(sq->handle, (int)busy_ms);
+	sqlite3_db_config(sq->handle, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
+	sqlite3_db_config(sq->handle, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
+	/* synchronous=FULL: in WAL mode every commit is synced before it returns */
+	if (sqlite_exec(sq->handle,
+			"PRAGMA foreign_keys = ON; PRAGMA synchronous = FULL;"
+			"PRAGMA cache_size = -1024; PRAGMA temp_store = MEMORY;"
+			"PRAGMA cell_size_check = ON",
+			err) < 0)
+		return -1;
+	*ret = DR_STEAL(db);
+	return 0;
+}
+
+int db_sqlite_create(const char *path, struct dr_err *err)
+{
+	DR_CLEANUP(db_closep) struct db *db = NULL;
+	dr_autofd int fd = -1;
+	char sql[64];
+
+	/* made here, not by SQLite: exclusively, and for nobody else's eyes */
+	fd = open(path, O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC, 0600);
+	if (fd < 0 && errno == EEXIST)
+		return dr_fail(err, DR_CONFLICT, "the file exists already");
+	if (fd < 0)
+		return dr_fail_errno(err, "create the catalogue");
+	close(DR_STEAL_FD(fd));
+	snprintf(sql, sizeof(sql), "PRAGMA application_id = %d", APPLICATION_ID);
+	if (connect_sqlite(&db, path, 0, false, err) < 0)
+		return -1;
+	if (db_script(db, "PRAGMA journal_mode = WAL", err) < 0)
+		return -1;
+	return db_script(db, sql, err);
 }
 
 int db_sqlite_open(struct db **ret, const char *path, unsigned busy_ms, struct dr_err *err)
@@ -300,9 +317,9 @@ int db_sqlite_open(struct db **ret, const char *path, unsigned busy_ms, struct d
 	bool memory = strcmp(path, ":memory:") == 0;
 	int64_t id = 0;
 
-	if (!memory && check_file(path, err) < 0)
+	if (!memory && check_path(path, err) < 0)
 		return -1;
-	if (connect_sqlite(&db, path, busy_ms, err) < 0)
+	if (connect_sqlite(&db, path, busy_ms, !memory, err) < 0)
 		return -1;
 	/* the first read of the file, and of the log */
 	if (!memory && db_number(db, "PRAGMA application_id", NULL, 0, &id, err) < 0)

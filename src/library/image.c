@@ -9,7 +9,7 @@
 
 #include "util/banned.h"
 
-#define ATTEMPTS 5
+#define ATTEMPTS 20
 
 static void wake_jobs(const struct library *l)
 {

@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 
 #include "catalogue-fixture.h"
+#include "catalogue/catalogue_internal.h"
 #include "catalogue/db.h"
 #include "catalogue/migrate.h"
 #include "util/buf.h"
@@ -232,6 +233,57 @@ static void what_was_written_survives_closing(void **state)
 	assert_string_equal(b.name, "kept");
 }
 
+/* ---- pressure ---- */
+
+static void whoever_waits_too_long_for_a_turn_is_told_busy(void **state)
+{
+	struct fixture *f = (struct fixture *)*state;
+	struct session readers[CATALOGUE_READERS] = {{0}};
+	dr_session writer = {0};
+	struct account a = {.name = "x"};
+	struct account *list = NULL;
+	size_t n = 0;
+
+	must(catalogue_create_sqlite(f->path, &err));
+	must(catalogue_open_sqlite(&f->c, f->path, &err));
+	f->c->busy_ms = 20;
+	must(session_write(&writer, f->c, &err));
+	must_fail(DR_BUSY, catalogue_account_create(f->c, &a, &err));
+	must(catalogue_account_list(f->c, &list, &n, &err)); /* reading goes on */
+	free(list);
+	session_end(&writer);
+	must(catalogue_account_create(f->c, &a, &err));
+	for (size_t i = 0; i < CATALOGUE_READERS; i++)
+		must(session_read(&readers[i], f->c, &err));
+	must_fail(DR_BUSY, catalogue_account_get(f->c, a.id, &a, &err));
+	for (size_t i = 0; i < CATALOGUE_READERS; i++)
+		session_end(&readers[i]);
+	must(catalogue_account_get(f->c, a.id, &a, &err));
+}
+
+static void a_full_disk_is_a_limit_that_passes(void **state)
+{
+	struct fixture *f = (struct fixture *)*state;
+	struct account first;
+	struct account a = {.name = "x"};
+	struct dr_err e = DR_ERR_INIT;
+	size_t made = 0;
+
+	must(catalogue_create_sqlite(f->path, &err));
+	must(catalogue_open_sqlite(&f->c, f->path, &err));
+	first = new_account(f->c, "first");
+	/* what SQLite makes of ENOSPC, without a full disk */
+	must(db_script(f->c->writer, "PRAGMA max_page_count = 1", &err)); /* no more than it has */
+	while (made < 1000 && catalogue_account_create(f->c, &a, &e) == 0)
+		made++;
+	assert_int_equal(e.code, DR_LIMIT);
+	assert_string_equal(e.reason, "no-space");
+	must(catalogue_account_get(f->c, first.id, &a, &err));
+	must(db_script(f->c->writer, "PRAGMA max_page_count = 1000000", &err));
+	must(catalogue_account_create(f->c, &a, &err));
+	must(catalogue_account_get(f->c, a.id, &a, &err));
+}
+
 #define CASE(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 int main(void)
@@ -248,6 +300,8 @@ int main(void)
 		CASE(an_older_schema_moves_forward_and_keeps_its_rows),
 		CASE(two_handles_on_one_file_see_each_others_writes),
 		CASE(what_was_written_survives_closing),
+		CASE(whoever_waits_too_long_for_a_turn_is_told_busy),
+		CASE(a_full_disk_is_a_limit_that_passes),
 	};
 
 	return cmocka_run_group_tests_name("catalogue-file", tests, NULL, NULL);

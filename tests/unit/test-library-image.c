@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <pthread.h>
+
 #include "library-fixture.h"
 #include "library/library_internal.h"
 #include "util/str.h"
@@ -325,6 +327,54 @@ static void an_update_changes_what_is_given_and_nothing_else(void **state)
 	assert_int_equal(back.revision, after.revision);
 }
 
+#define UPDATES 15
+
+struct updater {
+	struct tenants *t;
+	const char *id;
+	unsigned member; /* IMG_NAME or IMG_DESCRIPTION */
+	int failures;
+};
+
+static void *update_often(void *arg)
+{
+	struct updater *u = (struct updater *)arg;
+
+	for (int i = 1; i <= UPDATES; i++) {
+		char text[16];
+		struct image_request rq = {.given = u->member, .name = text, .description = text};
+		struct dr_err err = DR_ERR_INIT;
+		struct problems pr = {0};
+		struct image img;
+
+		snprintf(text, sizeof(text), "%d", i);
+		if (library_image_update(&u->t->l, &u->t->user_a, u->id, &rq, &img, &pr, &err) < 0)
+			u->failures++;
+	}
+	return NULL;
+}
+
+static void updates_at_once_do_not_undo_each_other(void **state)
+{
+	struct tenants *t = (struct tenants *)*state;
+	struct image img;
+	struct updater updaters[2] = {{.t = t, .id = img.id, .member = IMG_NAME},
+				      {.t = t, .id = img.id, .member = IMG_DESCRIPTION}};
+	pthread_t threads[2];
+	struct image after;
+
+	publish_disk(t, t->a.id, &img);
+	for (size_t i = 0; i < 2; i++)
+		assert_int_equal(pthread_create(&threads[i], NULL, update_often, &updaters[i]), 0);
+	for (size_t i = 0; i < 2; i++)
+		assert_int_equal(pthread_join(threads[i], NULL), 0);
+	assert_int_equal(updaters[0].failures + updaters[1].failures, 0);
+	must(library_image_show(&t->l, &t->user_a, img.id, &after, &err));
+	assert_string_equal(after.name, "15");
+	assert_string_equal(after.description, "15");
+	assert_int_equal(after.revision, img.revision + 2 * UPDATES);
+}
+
 static void null_empties_and_a_name_is_never_empty(void **state)
 {
 	struct tenants *t = (struct tenants *)*state;
@@ -539,6 +589,7 @@ int main(void)
 		CASE(texts_have_their_limits),
 		CASE(a_used_up_quota_is_a_limit_with_its_name),
 		CASE(an_update_changes_what_is_given_and_nothing_else),
+		CASE(updates_at_once_do_not_undo_each_other),
 		CASE(null_empties_and_a_name_is_never_empty),
 		CASE(no_other_status_can_be_set),
 		CASE(who_may_not_change_hears_that_and_not_what_is_wrong),
