@@ -62,6 +62,9 @@ static int sqlite_fail(sqlite3 *h, int rc, struct dr_err *err)
 	}
 	if (rc == SQLITE_IOERR_NOMEM)
 		return dr_fail_nomem(err);
+	/* SQLite says "full" only when the system's word was ENOSPC. */
+	if (h && (sqlite3_system_errno(h) == EFBIG || sqlite3_system_errno(h) == EDQUOT))
+		return dr_refuse(err, DR_LIMIT, "no-space", "no space left for the catalogue");
 	return dr_fail(err, DR_IO, "catalogue: %s", h ? sqlite3_errmsg(h) : sqlite3_errstr(rc));
 }
 

@@ -216,6 +216,60 @@ static void two_handles_on_one_file_see_each_others_writes(void **state)
 	catalogue_close(other);
 }
 
+/* other_process: opens, writes and closes a catalogue each time it is asked, and tells the id. */
+static void other_process(const char *path, int ask, int answer)
+{
+	struct catalogue *c = NULL;
+	char go;
+
+	while (read(ask, &go, 1) == 1) {
+		struct dr_err e = DR_ERR_INIT;
+		struct account a = {.name = "made elsewhere"};
+
+		if (catalogue_open_sqlite(&c, path, &e) < 0 ||
+		    catalogue_account_create(c, &a, &e) < 0)
+			_exit(1);
+		catalogue_close(c);
+		if (write(answer, a.id, sizeof(a.id)) != sizeof(a.id))
+			_exit(1);
+	}
+	_exit(0);
+}
+
+static void processes_that_come_and_go_are_seen_and_do_no_harm(void **state)
+{
+	struct fixture *f = (struct fixture *)*state;
+	struct account mine;
+	struct account got;
+	char id[sizeof(mine.id)];
+	int ask[2], answer[2], status = 0;
+	pid_t child;
+
+	must(catalogue_create_sqlite(f->path, &err));
+	assert_int_equal(pipe(ask), 0);
+	assert_int_equal(pipe(answer), 0);
+	child = fork();
+	if (child == 0) {
+		close(ask[1]);
+		other_process(f->path, ask[0], answer[1]);
+	}
+	close(ask[0]);
+	must(catalogue_open_sqlite(&f->c, f->path, &err));
+	for (int i = 0; i < 4; i++) {
+		mine = new_account(f->c, "mine");
+		must(catalogue_account_get(f->c, mine.id, &got, &err));
+		assert_int_equal(write(ask[1], "g", 1), 1);
+		assert_int_equal(read(answer[0], id, sizeof(id)), sizeof(id));
+		must(catalogue_account_get(f->c, id, &got, &err));
+		assert_string_equal(got.name, "made elsewhere");
+	}
+	close(ask[1]);
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_int_equal(status, 0);
+	close(answer[0]);
+	close(answer[1]);
+}
+
 static void what_was_written_survives_closing(void **state)
 {
 	struct fixture *f = (struct fixture *)*state;
@@ -299,6 +353,7 @@ int main(void)
 		CASE(a_schema_without_a_version_is_refused),
 		CASE(an_older_schema_moves_forward_and_keeps_its_rows),
 		CASE(two_handles_on_one_file_see_each_others_writes),
+		CASE(processes_that_come_and_go_are_seen_and_do_no_harm),
 		CASE(what_was_written_survives_closing),
 		CASE(whoever_waits_too_long_for_a_turn_is_told_busy),
 		CASE(a_full_disk_is_a_limit_that_passes),
