@@ -2,6 +2,7 @@
 #include <fcntl.h>
 #include <sqlite3.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 
 #include "catalogue-fixture.h"
 #include "catalogue/catalogue_internal.h"
