@@ -224,7 +224,7 @@ int catalogue_job_cancel(struct catalogue *c, int64_t id, struct dr_err *err)
 {
 	static const char reason[] = "cancelled: the import was cancelled by an operator";
 	dr_session s = {0};
-	struct job job;
+	struct job job = {0};
 
 	if (session_write(&s, c, err) < 0 || read_by_id(s.db, id, &job, err) < 0)
 		return -1;
@@ -243,7 +243,7 @@ int catalogue_job_cancel(struct catalogue *c, int64_t id, struct dr_err *err)
 int catalogue_job_retry(struct catalogue *c, int64_t id, struct dr_err *err)
 {
 	dr_session s = {0};
-	struct job old;
+	struct job old = {0};
 	struct job job = {0};
 	int rc;
 

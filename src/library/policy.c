@@ -198,6 +198,7 @@ static int refuse(enum policy_verdict verdict, enum policy_actor actor, const st
 	case POLICY_HIDE:
 		return policy_not_found(err);
 	case POLICY_CONFLICT:
+		assert(img);
 		return dr_fail(err, DR_CONFLICT, "The image is %s", image_status_name(img->status));
 	case POLICY_LOCKED:
 		return dr_refuse(err, DR_CONFLICT, "resource_locked", "The image is locked");
