@@ -36,6 +36,12 @@ static int list_query(struct api_call *c, struct image_query *q, struct dr_err *
 	return 0;
 }
 
+static void add_validator(struct api_call *c, const char *etag)
+{
+	http_add(c->rs, "ETag", etag);
+	http_add(c->rs, "Cache-Control", "private, no-cache");
+}
+
 int api_image_list(struct api_call *c, struct dr_err *err)
 {
 	dr_autofree struct image *images = NULL;
@@ -50,14 +56,14 @@ int api_image_list(struct api_call *c, struct dr_err *err)
 	    library_image_list_version(c->library, &c->who, &q, version, err) < 0)
 		return -1;
 	snprintf(etag, sizeof etag, "W/\"%s-%s\"", c->who.account, version);
-	http_add(c->rs, "ETag", etag);
-	http_add(c->rs, "Cache-Control", "private, no-cache");
 	if (http_conditions(c->rq, etag + strlen("W/"), 0) == HTTP_NOT_MODIFIED) {
+		add_validator(c, etag);
 		http_status(c->rs, 304);
 		return 0;
 	}
 	if (library_image_list(c->library, &c->who, &q, &images, &n, err) < 0)
 		return -1;
+	add_validator(c, etag);
 	body = json_array();
 	for (size_t i = 0; i < n; i++) {
 		if (api_append(body, api_image_json(c, &images[i], API_COLLECTION, err), err) < 0)
