@@ -11,10 +11,6 @@
 
 #include "util/banned.h"
 
-/* Older sections leave these out (api.md section 1.5). */
-#define EMBEDDED_APP_ID "app-12345"
-#define EMBEDDED_APP_SECRET "mocbuipbiaa6k6c"
-
 /* is_id: the prefix and exactly five more characters. */
 static bool is_id(const char *s, const char *prefix)
 {
@@ -157,14 +153,14 @@ static json_t *row(const struct config *c, const char *section)
 
 	buf_printf(&alias, "%s%s", starred ? "*" : "", named ? named : section);
 	return json_pack("{ss, ss, ss, ss?, ss?}", "alias", buf_str(&alias), "client_id",
-			 id ? id : EMBEDDED_APP_ID, "secret", secret ? secret : EMBEDDED_APP_SECRET,
+			 id ? id : SESSION_APP_ID, "secret", secret ? secret : SESSION_APP_SECRET,
 			 "api_url", api_url, "auth_url", auth_url ? auth_url : api_url);
 }
 
 static int client_list(struct cli *cli, const struct args *args, struct dr_err *err)
 {
 	json_auto json_t *rows = json_array();
-	const char *section;
+	const char *section = NULL;
 
 	(void)args;
 	say("Using config file %s", cli->config->path);
@@ -194,7 +190,7 @@ static int find(struct cli *cli, const struct args *args, const char *purpose, c
 
 static int client_default(struct cli *cli, const struct args *args, struct dr_err *err)
 {
-	const char *section;
+	const char *section = NULL;
 
 	if (find(cli, args, "set as the default", &section, err) < 0)
 		return -1;
@@ -207,7 +203,7 @@ static int client_default(struct cli *cli, const struct args *args, struct dr_er
 static int client_remove(struct cli *cli, const struct args *args, struct dr_err *err)
 {
 	struct config *c = cli->config;
-	const char *section;
+	const char *section = NULL;
 
 	if (find(cli, args, "remove", &section, err) < 0)
 		return -1;

@@ -51,9 +51,15 @@ static int read_line(int fd, char line[static SECRET_MAX], struct dr_err *err)
 	return 1;
 }
 
-/* read_hidden: as read_line from the terminal, without echo. A signal that ends the program waits
- * until the echo is back. */
-static int read_hidden(char line[static SECRET_MAX], struct dr_err *err)
+static void ask(const char *question)
+{
+	fputs(question, stdout);
+	fflush(stdout);
+}
+
+/* read_hidden: as read_line from the terminal, without echo. The echo is off before the question
+ * is seen; a signal that ends the program waits until it is back. */
+static int read_hidden(const char *question, char line[static SECRET_MAX], struct dr_err *err)
 {
 	struct termios before, quiet;
 	struct interrupt in;
@@ -66,11 +72,11 @@ static int read_hidden(char line[static SECRET_MAX], struct dr_err *err)
 	quiet = before;
 	quiet.c_lflag &= ~(tcflag_t)ECHO;
 	tcsetattr(STDIN_FILENO, TCSAFLUSH, &quiet);
+	ask(question);
 	if (!interrupt_seen(&in, STDIN_FILENO, -1))
 		got = read_line(STDIN_FILENO, line, err);
 	tcsetattr(STDIN_FILENO, TCSAFLUSH, &before);
-	fputc('\n', stdout);
-	fflush(stdout);
+	ask("\n");
 	interrupt_release(&in);
 	return got;
 }
@@ -80,10 +86,12 @@ int prompt_line(const char *question, bool hidden, char **ret, struct dr_err *er
 	char line[SECRET_MAX];
 	int got;
 
-	fputs(question, stdout);
-	fflush(stdout);
-	got = hidden && isatty(STDIN_FILENO) ? read_hidden(line, err)
-					     : read_line(STDIN_FILENO, line, err);
+	if (hidden && isatty(STDIN_FILENO)) {
+		got = read_hidden(question, line, err);
+	} else {
+		ask(question);
+		got = read_line(STDIN_FILENO, line, err);
+	}
 	if (got > 0)
 		*ret = strdup(line);
 	explicit_bzero(line, sizeof line);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/session.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,6 +12,7 @@
 
 #include "util/banned.h"
 
+#define MAX_HEADERS 4 /* beside the token's */
 #define ERROR_BODY_MAX ((size_t)64 << 10)
 
 /* need: a key the section cannot do without. */
@@ -121,16 +123,18 @@ int session_fail(struct session *s, long status, const char *what, struct dr_err
 }
 
 /* authorized: perform with a token, and once more with a new one after a 401. The status. */
-static int authorized(struct session *s, const char *token_header, struct web_request *req,
-		      const char *const *more, struct dr_err *err)
+static int authorized(struct session *s, const char *token_header, const struct web_request *asked,
+		      struct dr_err *err)
 {
-	const char *headers[8] = {NULL};
-	size_t n = 1;
+	const char *headers[MAX_HEADERS + 2] = {NULL};
+	struct web_request req = *asked;
 	int got;
 
-	for (; more && *more && n + 1 < sizeof headers / sizeof *headers; more++)
-		headers[n++] = *more;
-	req->headers = headers;
+	for (size_t i = 0; asked->headers && asked->headers[i]; i++) {
+		assert(i < MAX_HEADERS);
+		headers[i + 1] = asked->headers[i];
+	}
+	req.headers = headers;
 	for (int attempt = 0;; attempt++) {
 		dr_autobuf struct buf auth = BUF_INIT;
 
@@ -144,7 +148,7 @@ static int authorized(struct session *s, const char *token_header, struct web_re
 		buf_printf(&auth, "%s%s", token_header, s->access);
 		headers[0] = buf_str(&auth);
 		buf_clear(&s->reply);
-		got = web_perform(s->web, req, &s->reply, err);
+		got = web_perform(s->web, &req, &s->reply, err);
 		if (got != 401 || attempt > 0)
 			return got;
 	}
@@ -172,7 +176,8 @@ int session_call(struct session *s, const char *method, const char *path, unsign
 					      "Accept: application/json", NULL};
 	dr_autobuf struct buf url = BUF_INIT;
 	secret_auto char *text = body ? json_dumps(body, JSON_COMPACT) : NULL;
-	struct web_request req = {.method = method, .body = text, .sink = &s->watch};
+	struct web_request req = {
+		.method = method, .body = text, .headers = headers, .sink = &s->watch};
 	int status;
 
 	if (body && !text)
@@ -180,7 +185,7 @@ int session_call(struct session *s, const char *method, const char *path, unsign
 	if (make_url(s, path, flags, &url, err) < 0)
 		return -1;
 	req.url = buf_str(&url);
-	status = authorized(s, "Authorization: Bearer ", &req, headers, err);
+	status = authorized(s, "Authorization: Bearer ", &req, err);
 	if (status < 0)
 		return -1;
 	if (status < 200 || status > 299) {
@@ -268,8 +273,9 @@ int session_download(struct session *s, const char *url, const char *const *head
 {
 	struct divert d = {s, sink};
 	struct web_sink wrapped = {divert_take, divert_tick, &d};
-	struct web_request req = {.method = "GET", .url = url, .sink = &wrapped};
-	int status = authorized(s, "X-Auth-Token: ", &req, headers, err);
+	struct web_request req = {
+		.method = "GET", .url = url, .headers = headers, .sink = &wrapped};
+	int status = authorized(s, "X-Auth-Token: ", &req, err);
 
 	if (status < 0 || (status >= 200 && status <= 299) || status == 416)
 		return status;

@@ -18,6 +18,11 @@
 #include "cli/config.h"
 #include "cli/web.h"
 
+/* Public constants: the application of user sections without one of their own (api.md section 1.5).
+ */
+#define SESSION_APP_ID "app-12345"
+#define SESSION_APP_SECRET "mocbuipbiaa6k6c"
+
 struct session;
 
 enum session_flags {

@@ -12,10 +12,6 @@
 
 #include "util/banned.h"
 
-/* Public constants for user sections without an application of their own (api.md section 1.5). */
-#define EMBEDDED_APP_ID "app-12345"
-#define EMBEDDED_APP_SECRET "mocbuipbiaa6k6c"
-
 /* token_text: a token as it may stand in a header; NULL when the member is missing or is none. */
 static char *token_text(const json_t *answer, const char *member)
 {
@@ -65,8 +61,8 @@ static int grant(struct session *s, const json_t *body, const char *code, struct
 				  .body = text,
 				  .headers = headers,
 				  .sink = &s->watch,
-				  .user = id ? id : EMBEDDED_APP_ID,
-				  .password = secret ? secret : EMBEDDED_APP_SECRET};
+				  .user = id ? id : SESSION_APP_ID,
+				  .password = secret ? secret : SESSION_APP_SECRET};
 	int status;
 
 	if (!text)

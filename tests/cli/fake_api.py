@@ -7,6 +7,7 @@ import base64
 import hashlib
 import json
 import re
+import ssl
 import struct
 import threading
 import urllib.parse
@@ -83,7 +84,7 @@ class Request:
 
 
 class FakeApi:
-    def __init__(self):
+    def __init__(self, certificate=None):
         self.requests = []
         self.clients = {"cli-aaaaa": "secret123456789", "app-12345": "mocbuipbiaa6k6c"}
         self.users = {"ada@example.com": "pass word"}
@@ -93,6 +94,7 @@ class FakeApi:
         self.issued = 0
         self.token_status = None    # answer /token with this
         self.refuse_tokens = 0      # how many more resource requests to answer with 401
+        self.refuse_downloads = 0   # how many more downloads
         self.broken = {}            # "METHOD path": (status, body bytes)
         self.images = {}
         self.progress = {}          # id: list of changes, one applied per GET
@@ -112,7 +114,12 @@ class FakeApi:
         self.etag = '"v1"'
         self.break_after = []       # byte counts after which the next downloads break off
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), self.handler())
-        self.url = "http://127.0.0.1:%d" % self.server.server_address[1]
+        if certificate:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(certificate)
+            self.server.socket = context.wrap_socket(self.server.socket, server_side=True)
+        self.url = "%s://127.0.0.1:%d" % ("https" if certificate else "http",
+                                          self.server.server_address[1])
         self.thread = threading.Thread(target=self.server.serve_forever, args=(0.02,), daemon=True)
         self.thread.start()
 
@@ -182,6 +189,9 @@ class FakeApi:
             def authorized(self, r):
                 if api.refuse_tokens > 0:
                     api.refuse_tokens -= 1
+                    return False
+                if r.path.startswith("/v1/") and api.refuse_downloads > 0:
+                    api.refuse_downloads -= 1
                     return False
                 token = r.headers.get("X-Auth-Token")
                 if not r.path.startswith("/v1/"):

@@ -7,6 +7,8 @@ import stat
 
 import pytest
 
+from runner import read_terminal
+
 SECTION = """[core]
 default_client = cli-aaaaa
 
@@ -229,15 +231,9 @@ def test_login_does_not_show_the_password_on_the_terminal(bare, api):
     ours, theirs = pty.openpty()
     p = bare.start("login", "ada@example.com", stdin=theirs, stdout=theirs, stderr=theirs)
     os.close(theirs)
-    seen = b""
-    while b"password : " not in seen:
-        seen += os.read(ours, 1000)
+    seen = read_terminal(ours, b"password : ")
     os.write(ours, b"pass word\n")
-    try:
-        while more := os.read(ours, 1000):
-            seen += more
-    except OSError:  # the other end is closed
-        pass
+    seen += read_terminal(ours)
     assert p.wait(20) == 0
     os.close(ours)
     assert api.requests[0].json["password"] == "pass word"

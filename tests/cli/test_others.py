@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """accounts, users, types, zones; errors of the service."""
 import json
+import subprocess
 
 import pytest
 
-from fake_api import account, user
+from fake_api import FakeApi, account, user
+from runner import CLIENT_SECTION, Cli
 
 A = "?account_id=acc-abcde"
 
@@ -159,6 +161,32 @@ def test_a_service_that_is_not_there(cli, api):
     got = cli("zones")
     assert got.code == 1
     assert got.err.startswith("ERROR: Failed to connect to 127.0.0.1")
+
+
+@pytest.fixture
+def secure(home):
+    """A service with a certificate nobody vouches for."""
+    made = subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
+         "-nodes", "-subj", "/CN=127.0.0.1", "-days", "1", "-keyout", "key.pem", "-out",
+         "cert.pem"], cwd=home, capture_output=True)
+    assert made.returncode == 0, made.stderr
+    both = home / "both.pem"
+    both.write_bytes((home / "key.pem").read_bytes() + (home / "cert.pem").read_bytes())
+    server = FakeApi(certificate=both)
+    yield server
+    server.close()
+
+
+def test_certificates_are_verified_unless_told_otherwise(home, secure):
+    cli = Cli(home, secure)
+    cli.write_config(CLIENT_SECTION)
+    got = cli("zones")
+    assert got.code == 1
+    assert "certificate" in got.err
+    assert secure.requests == []
+    assert cli("-k", "zones").code == 0
+    assert cli("zones", INSECURE="1").code == 0
 
 
 def test_debugging_tells_requests_and_no_secrets(cli, api):

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """images download, images register --wait."""
+import fcntl
 import os
 import pty
 import random
@@ -11,6 +12,7 @@ import time
 import pytest
 
 from fake_api import content_digest, image, lz4_frame
+from runner import read_terminal
 
 MIB = 1 << 20
 
@@ -195,20 +197,17 @@ def test_download_that_cannot_be(cli, stored, args, complaint):
     assert not (cli.home / "out").exists()
 
 
-def test_an_expired_token_is_renewed_for_a_download(cli, stored):
-    stored.tokens.add("cached")
-    (cli.dir / "cli-aaaaa.oauth_token").write_text("cached")
-    p = cli.start("images", "download", "img-aaaaa", "-")
-    stored.refuse_tokens = 0
-    assert p.communicate(timeout=20)[0] == FILES["lz4"]
-    stored.requests.clear()
-    stored.tokens.clear()
+def test_a_token_that_orbit_refuses_is_renewed(cli, stored):
+    stored.refuse_downloads = 1
     assert cli("images", "download", "img-aaaaa").code == 0
-    assert [r.path for r in stored.requests][:2] == ["/1.0/images/img-aaaaa", "/token"]
+    assert (cli.home / "img-aaaaa.lz4").read_bytes() == FILES["lz4"]
+    assert [r.path for r in stored.requests][2:] == [
+        "/v1/acc-abcde/images/img-aaaaa", "/token", "/v1/acc-abcde/images/img-aaaaa"]
+    stored.refuse_downloads = 2
+    assert cli("images", "download", "img-aaaaa").code == 222
 
 
 def test_one_download_at_a_time_writes_to_a_file(cli, stored):
-    import fcntl
     with open(cli.home / "out.part", "w") as part:
         fcntl.flock(part, fcntl.LOCK_EX)
         got = cli("images", "download", "img-aaaaa", "out")
@@ -221,12 +220,7 @@ def terminal(cli, *args):
     termios.tcsetwinsize(theirs, (24, 80))
     p = cli.start(*args, stderr=theirs)
     os.close(theirs)
-    seen = b""
-    try:
-        while more := os.read(ours, 4096):
-            seen += more
-    except OSError:  # the other end is closed
-        pass
+    seen = read_terminal(ours)
     out = p.stdout.read().decode()
     os.close(ours)
     return p.wait(20), out, seen.decode()
@@ -290,7 +284,6 @@ def test_wait_outlives_a_short_failure_of_the_service(cli, api):
     p = cli.start(*REGISTER)
     while len(api.requests) < 4:
         time.sleep(0.01)
-    api.new_image = None
     api.images["img-new01"]["status"] = "available"
     del api.broken[path]
     out, err = p.communicate(timeout=20)
