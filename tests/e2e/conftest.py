@@ -163,7 +163,7 @@ class Api:
             now = self.get(f"/1.0/images/{image['id']}")
             return now if now["status"] not in ("creating", "deleting") else None
         now = wait_for(over)
-        assert now["status"] == status, now
+        assert now["status"] == status, (now["status"], now["status_reason"])
         return now
 
 
