@@ -33,6 +33,14 @@ void sample_disk(struct buf *ret, size_t len, unsigned seed)
 	}
 }
 
+void sample_text(struct buf *ret)
+{
+	*ret = (struct buf)BUF_INIT;
+	while (ret->len < 512)
+		buf_puts(ret, ret->len % 96 ? "LILO boot: Linux" : "GRUB loading 1.5");
+	assert_int_equal(ret->len, 512);
+}
+
 int decode(enum codec_kind kind, const void *p, size_t len, const struct reading *how,
 	   struct buf *ret, struct codec_facts *facts, struct dr_err *err)
 {
@@ -95,9 +103,13 @@ void law_round_trip(enum codec_kind kind, const struct buf *file, const struct b
 {
 	static const struct reading bytewise = {.fragment = 1, .read = 1};
 
-	for (size_t i = 0; i < READINGS; i++)
-		check_disk(kind, file, disk, &readings[i]);
-	if (disk->len <= MIB)
+	for (size_t i = 0; i < READINGS; i++) {
+		bool tiny = readings[i].fragment == 7 || readings[i].read == 7;
+
+		if (!tiny || disk->len <= 2 * MIB)
+			check_disk(kind, file, disk, &readings[i]);
+	}
+	if (disk->len <= MIB / 4)
 		check_disk(kind, file, disk, &bytewise);
 }
 

@@ -24,13 +24,16 @@ struct reading {
 
 /* sample_disk: `len` bytes like a disk: runs of zeros, of text and of noise. [owned by caller] */
 void sample_disk(struct buf *ret, size_t len, unsigned seed);
+/* sample_text: one sector that compresses well, for laws that try every bit or byte. */
+void sample_text(struct buf *ret);
 /* decode: 0 with the disk in `ret`, or -1. */
 int decode(enum codec_kind kind, const void *p, size_t len, const struct reading *how,
 	   struct buf *ret, struct codec_facts *facts, struct dr_err *err);
 
 /* The laws. `file` is the compressed sample. */
 
-/* law_round_trip: the file decodes to `disk` however it is cut, with and without a crew. */
+/* law_round_trip: the file decodes to `disk` however it is cut, with and without a crew; large ones
+ * are spared the smallest cuts. */
 void law_round_trip(enum codec_kind kind, const struct buf *file, const struct buf *disk);
 /* law_truncation: no prefix of the file decodes, but those of the lengths in `whole` (ascending,
  * ended by 0), which decode; the others are refused as truncated (or empty for nothing). */

@@ -130,7 +130,7 @@ static void flipped_bits_never_change_the_disk(void **state)
 	struct buf disk;
 
 	(void)state;
-	sample_disk(&disk, 512, 3);
+	sample_text(&disk);
 	add_frame(&file, disk.p, disk.len, &plain);
 	assert_true(law_flips(CODEC_ZSTD, &file, &disk) > 7 * file.len);
 	buf_done(&disk);
