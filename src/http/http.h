@@ -137,11 +137,11 @@ struct http_config {
 	const char *host;       /* numeric or name */
 	uint16_t port;          /* 0 = any free */
 	unsigned workers;       /* 0 = 4 + 2 per CPU; at most 64 */
-	unsigned connections;   /* at most; 0 = 1024 */
+	unsigned connections;   /* at most, and fewer when descriptors are; 0 = 1024 */
 	size_t max_body;        /* buffered request bodies, bytes; 0 = 1 MiB */
 	unsigned idle_seconds;  /* without a byte; a request must be complete after twice that; 0 =
 				   60 */
-	const char *public_url; /* NULL or "" = from the Host header */
+	const char *public_url; /* borrowed until stop; NULL or "" = from the Host header */
 	/* log: once per request, on an epoll thread, when it is over; must not block; may be NULL.
 	 *   status  0 when the client left before there was one     bytes  of the body, handed over
 	 */
@@ -150,7 +150,8 @@ struct http_config {
 	http_handler *handle; /* on a worker */
 	void *ctx;
 };
-/* http_start: listen and serve. [owned by caller] The config's strings are borrowed until stop. */
+/* http_start: listen and serve. [owned by caller] Raises the soft limit of descriptors as far as
+ * the connections need. */
 int http_start(struct http_server **ret, const struct http_config *cfg, struct dr_err *err)
 	DR_MUST_CHECK;
 uint16_t http_port(const struct http_server *s);

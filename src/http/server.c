@@ -18,6 +18,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 
 #include "http/ahead.h"
@@ -34,6 +35,9 @@
 #include "util/banned.h"
 
 #define EPOLL_THREADS 2U
+#define MIN_CONNECTIONS 16U
+#define OTHER_FILES \
+	256U /* descriptors that are not connections: the store, the catalogue, imports */
 #define POOL_BYTES \
 	((size_t)32 << 10) /* per connection: its head must fit, and that of the answer */
 #define DISCARD_BYTES \
@@ -490,6 +494,26 @@ static int start_mhd(struct http_server *s, int fd, struct dr_err *err)
 	return 0;
 }
 
+/* As many connections as there can be descriptors: out of them accept() fails, and the guard would
+ * never see a crowd to thin out. */
+static void fit_descriptors(unsigned *connections)
+{
+	struct rlimit files;
+	rlim_t want = *connections + OTHER_FILES;
+
+	if (getrlimit(RLIMIT_NOFILE, &files) != 0 || files.rlim_cur >= want)
+		return;
+	if (files.rlim_max < want)
+		want = files.rlim_max;
+	files.rlim_cur = want;
+	if (setrlimit(RLIMIT_NOFILE, &files) != 0 || want >= *connections + OTHER_FILES)
+		return;
+	*connections = want > OTHER_FILES + MIN_CONNECTIONS ? (unsigned)(want - OTHER_FILES)
+							    : MIN_CONNECTIONS;
+	dr_log(DR_WARN, "what=http connections=%u note=\"no more descriptors (ulimit -n %llu)\"",
+	       *connections, (unsigned long long)want);
+}
+
 static void server_free(struct http_server *s)
 {
 	crew_free(s->crew);
@@ -517,6 +541,7 @@ int http_start(struct http_server **ret, const struct http_config *cfg, struct d
 	s->cfg.workers = s->cfg.workers > 64 ? 64 : s->cfg.workers;
 	if (s->cfg.connections == 0)
 		s->cfg.connections = 1024;
+	fit_descriptors(&s->cfg.connections);
 	if (s->cfg.max_body == 0)
 		s->cfg.max_body = (size_t)1 << 20;
 	if (s->cfg.idle_seconds == 0)

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
 
 #include "http-wire.h"
 #include "http/http.h"
@@ -547,6 +550,49 @@ static void slow_heads_make_room_for_others(void **state)
 	buf_done(&a.body);
 }
 
+/* In a process of its own: limits do not come back. */
+static void serve_with_few_descriptors(int out)
+{
+	const struct rlimit few = {400, 400};
+	struct fixture *f;
+
+	if (setrlimit(RLIMIT_NOFILE, &few) != 0)
+		_exit(1);
+	f = start(4096, 30);
+	if (write(out, &f->port, sizeof f->port) != sizeof f->port)
+		_exit(1);
+	for (;;)
+		pause();
+}
+
+static void few_descriptors_do_not_starve_the_server(void **state)
+{
+	struct fixture f = {0};
+	struct wire_answer a = {0};
+	int pipes[2], slow[300];
+	pid_t child;
+
+	(void)state;
+	assert_int_equal(pipe(pipes), 0);
+	child = fork();
+	assert_true(child >= 0);
+	if (child == 0)
+		serve_with_few_descriptors(pipes[1]);
+	assert_int_equal(read(pipes[0], &f.port, sizeof f.port), sizeof f.port);
+	for (size_t i = 0; i < 300; i++) {
+		slow[i] = wire_connect(f.port);
+		assert_true(wire_puts(slow[i], "GET / HTTP/1.1\r\nHost: h\r\nX-Slow: "));
+	}
+	assert_int_equal(once(&f, GET("/x"), &a), 200);
+	for (size_t i = 0; i < 300; i++)
+		close(slow[i]);
+	kill(child, SIGKILL);
+	assert_int_equal(waitpid(child, NULL, 0), child);
+	close(pipes[0]);
+	close(pipes[1]);
+	buf_done(&a.body);
+}
+
 static void trickling_heads_are_cut_off(void **state)
 {
 	struct fixture *f = start(16, 1);
@@ -649,6 +695,7 @@ int main(void)
 		with_server(clients_may_leave_a_stream),
 		with_server(blocked_handlers_do_not_block_connections),
 		with_server(slow_heads_make_room_for_others),
+		cmocka_unit_test(few_descriptors_do_not_starve_the_server),
 		cmocka_unit_test(trickling_heads_are_cut_off),
 		cmocka_unit_test(stop_lets_running_requests_finish),
 		cmocka_unit_test(stop_cuts_streams_nobody_reads),
