@@ -36,6 +36,8 @@ struct running {
 	struct image image;
 	uint64_t started_ms, renewed_ms, written_ms;
 	uint64_t last_done, last_ms; /* for the rate */
+	uint64_t granted;            /* bytes of data reserved in the account's quota */
+	struct dr_err quota;         /* why it must stop, when the quota is used up */
 };
 
 void job_lease_name(int64_t job, char ret[static 32])
@@ -109,11 +111,28 @@ static void note_progress(struct running *run, const struct import_facts *f)
 		dr_log(DR_DEBUG, "what=progress image=%s error=\"%s\"", img->id, err.msg);
 }
 
+/* within_quota: reserve as the disk grows, so that two imports of one account cannot both have the
+ * last bytes. A busy database is asked again; publishing asks once more in any case. */
+static bool within_quota(struct running *run, uint64_t data_bytes)
+{
+	struct dr_err err = DR_ERR_INIT;
+
+	if (data_bytes <= run->granted ||
+	    catalogue_image_reserve(run->runner->cfg.catalogue, run->job.image, data_bytes,
+				    run->runner->cfg.account_stored_bytes, &run->granted,
+				    &err) == 0 ||
+	    err.code != DR_LIMIT)
+		return true;
+	dr_refuse(&run->quota, DR_LIMIT, "quota", "%s", err.msg);
+	return false;
+}
+
 static bool on_progress(void *arg, const struct import_facts *facts)
 {
 	struct running *run = arg;
 
-	if (!still_ours(run))
+	if (!still_ours(run) ||
+	    (facts->data_bytes != UINT64_MAX && !within_quota(run, facts->data_bytes)))
 		return false;
 	note_progress(run, facts);
 	return true;
@@ -132,6 +151,10 @@ static void publish(struct running *run, const struct import_result *res, struct
 	const struct job_config *cfg = &run->runner->cfg;
 	struct image *img = &run->image;
 
+	if (!within_quota(run, res->data_bytes)) {
+		*err = run->quota;
+		return;
+	}
 	img->virtual_bytes = res->virtual_bytes;
 	img->data_bytes = res->data_bytes;
 	img->stored_bytes = res->stored_bytes;
@@ -186,7 +209,7 @@ static void conclude(struct running *run, const struct dr_err *why)
 	dr_log(why->reason[0] ? DR_INFO : DR_ERROR,
 	       "what=import image=%s account=%s result=failed code=%s reason=%s error=\"%s\"",
 	       run->job.image, run->job.account, dr_code_name(why->code), why->reason, why->msg);
-	if (catalogue_image_fail(cfg->catalogue, run->job.image, run->job.id, reason, &err) < 0)
+	if (catalogue_job_fail(cfg->catalogue, run->job.id, cfg->owner, reason, &err) < 0)
 		dr_log(DR_ERROR, "what=import image=%s error=\"%s\"", run->job.image, err.msg);
 }
 
@@ -246,6 +269,8 @@ static void *import_main(void *arg)
 
 	if (import(run, &res, &err) == 0)
 		publish(run, &res, &err);
+	else if (dr_err_is_set(&run->quota))
+		err = run->quota;
 	if (dr_err_is_set(&err))
 		conclude(run, &err);
 	job_lease_name(run->job.id, lease);

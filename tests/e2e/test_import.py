@@ -379,3 +379,18 @@ def test_waiting_imports_say_so(fresh, source, disk):
     assert api.get(f"/1.0/images/{second['id']}")["progress"]["phase"] == "queued"
     api("DELETE", f"/1.0/images/{first['id']}", expect=202)
     api.settled(second)
+
+
+def test_a_full_quota_fails_the_image_and_frees_it(fresh, source, tmp_path):
+    daemon = fresh()
+    tenant = Tenant(daemon)
+    api = tenant.api()
+    daemon.admin("account", "limits", tenant.account, "--stored-bytes", "3M")
+    source.files["two"] = random.Random(1).randbytes(2 * MIB)
+    source.files["more"] = random.Random(2).randbytes(2 * MIB)
+    first = api.settled(api.register(source.url("two")))
+    second = api.settled(api.register(source.url("more")), "failed")
+    assert second["status_reason"].startswith("quota: ")
+    assert daemon.admin("store", "collect", "--now")["kept"]["chunks"] == 2
+    api("DELETE", f"/1.0/images/{first['id']}", expect=202)
+    api.settled(api.register(source.url("more")))
