@@ -13,8 +13,8 @@
 #include "util/err.h"
 
 enum helper_fd {
-	HELPER_FD_SPEC = 3,   /* work order: key=value lines (util/spec), read to its end */
-	HELPER_FD_REPORT = 4, /* report lines go here */
+	HELPER_FD_SPEC = 3,    /* work order: key=value lines (util/spec), read to its end */
+	HELPER_FD_REPORT = 4,  /* report lines go here */
 	HELPER_FD_RING_IN = 5, /* darkroom-fetch: the ring it fills */
 	HELPER_FD_RING_OUT = 6,
 	HELPER_FD_SCRATCH = 7, /* unnamed, empty, read-write file; only for darkroom-decode */

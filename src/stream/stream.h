@@ -38,9 +38,9 @@ struct stream_ops {
 
 struct stream {
 	const struct stream_ops *ops;
-	uint64_t bytes;        /* handed out by stream_read so far */
-	uint64_t budget;       /* stream_read fails with LIMIT beyond; STREAM_UNLIMITED */
-	size_t fragment;       /* tests: at most this many bytes a read; 0 = off */
+	uint64_t bytes;            /* handed out by stream_read so far */
+	uint64_t budget;           /* stream_read fails with LIMIT beyond; STREAM_UNLIMITED */
+	size_t fragment;           /* tests: at most this many bytes a read; 0 = off */
 	const atomic_bool *cancel; /* borrowed; NULL = none */
 	bool ended;
 	struct dr_err failure; /* the first one */

@@ -15,7 +15,7 @@
 #define DISK (5 * CHUNK + 1536)
 
 struct piece_plan {
-	size_t piece;     /* bytes a record */
+	size_t piece; /* bytes a record */
 	bool zeros_as_runs;
 };
 
@@ -72,8 +72,8 @@ static uint8_t *make_disk(void)
 	return disk;
 }
 
-static int run(struct store *st, const uint8_t *disk, size_t len, struct piece_plan plan, bool fails,
-	       uint64_t cap, struct commit_result *ret, struct dr_err *err)
+static int run(struct store *st, const uint8_t *disk, size_t len, struct piece_plan plan,
+	       bool fails, uint64_t cap, struct commit_result *ret, struct dr_err *err)
 {
 	int fd = ring_create(4, CHUNK, err);
 	struct ring *in = NULL, *out = NULL;
@@ -106,8 +106,8 @@ static int run(struct store *st, const uint8_t *disk, size_t len, struct piece_p
 
 static void the_pieces_do_not_matter(void **state)
 {
-	static const struct piece_plan plans[] = {
-		{CHUNK, true}, {CHUNK, false}, {512, true}, {65536, true}, {77777, false}, {CHUNK - 1, true}};
+	static const struct piece_plan plans[] = {{CHUNK, true}, {CHUNK, false}, {512, true},
+						  {65536, true}, {77777, false}, {CHUNK - 1, true}};
 	uint8_t *disk = make_disk();
 	struct commit_result first = {0};
 
@@ -155,10 +155,10 @@ static void the_same_disk_again_is_new_in_nothing(void **state)
 
 	(void)state;
 	assert_int_equal(store_mem_open(&st, &err), 0);
-	assert_int_equal(run(st, disk, DISK, (struct piece_plan){CHUNK, true}, false, DISK, &a, &err),
-			 0);
-	assert_int_equal(run(st, disk, DISK, (struct piece_plan){4096, true}, false, DISK, &b, &err),
-			 0);
+	assert_int_equal(
+		run(st, disk, DISK, (struct piece_plan){CHUNK, true}, false, DISK, &a, &err), 0);
+	assert_int_equal(
+		run(st, disk, DISK, (struct piece_plan){4096, true}, false, DISK, &b, &err), 0);
 	assert_int_equal(a.new_chunks, 4);
 	assert_int_equal(b.new_chunks, 0);
 	assert_int_equal(b.new_bytes, 0);
@@ -176,8 +176,8 @@ static void the_decoders_failure_is_ours(void **state)
 
 	(void)state;
 	assert_int_equal(store_mem_open(&st, &err), 0);
-	assert_int_equal(run(st, disk, DISK, (struct piece_plan){CHUNK, true}, true, DISK, &r, &err),
-			 -1);
+	assert_int_equal(
+		run(st, disk, DISK, (struct piece_plan){CHUNK, true}, true, DISK, &r, &err), -1);
 	assert_string_equal(err.reason, "truncated");
 	store_close(st);
 	free(disk);
@@ -193,10 +193,12 @@ static void the_cap_is_our_own_sum(void **state)
 	(void)state;
 	assert_int_equal(store_mem_open(&st, &err), 0);
 	assert_int_equal(
-		run(st, disk, DISK, (struct piece_plan){CHUNK, true}, false, DISK - 1, &r, &err), -1);
+		run(st, disk, DISK, (struct piece_plan){CHUNK, true}, false, DISK - 1, &r, &err),
+		-1);
 	assert_string_equal(err.reason, "too-large");
 	dr_err_clear(&err);
-	assert_int_equal(run(st, disk, 0, (struct piece_plan){CHUNK, true}, false, DISK, &r, &err), -1);
+	assert_int_equal(run(st, disk, 0, (struct piece_plan){CHUNK, true}, false, DISK, &r, &err),
+			 -1);
 	assert_string_equal(err.reason, "empty");
 	store_close(st);
 	free(disk);

@@ -20,7 +20,8 @@ struct fixture {
 	uint8_t *out;
 };
 
-/* A disk with noise, text-like data and holes, that is not a whole number of anything but sectors. */
+/* A disk with noise, text-like data and holes, that is not a whole number of anything but sectors.
+ */
 static int make_disk(void **state)
 {
 	struct fixture *f = calloc(1, sizeof *f);
@@ -61,7 +62,8 @@ static int remove_disk(void **state)
 	return rc;
 }
 
-/* made_by: the file that a shell command makes of $D/disk as $D/file; false when a tool is missing. */
+/* made_by: the file that a shell command makes of $D/disk as $D/file; false when a tool is missing.
+ */
 static bool made_by(const struct fixture *f, const char *command, struct buf *ret)
 {
 	struct dr_err err = DR_ERR_INIT;
@@ -110,8 +112,9 @@ static void every_maker_comes_back_as_its_disk(void **state)
 			struct dr_err err = DR_ERR_INIT;
 			struct decode_facts facts;
 			struct memory_sink *sink = memory_sink_new(f->out, DISK_BYTES);
-			struct memory_decode md = {file.p, file.len, true, fragments[j % 2],
-						   (unsigned)j / 2 * 2, roomy};
+			struct memory_decode md = {
+				file.p, file.len, true, fragments[j % 2], (unsigned)j / 2 * 2,
+				roomy};
 
 			memset(f->out, 0xEE, DISK_BYTES);
 			if (memory_decode(&md, sink, &facts, &err) < 0)
@@ -185,9 +188,10 @@ static void a_qcow2_inside_a_qcow2_is_refused(void **state)
 	const struct fixture *f = *state;
 	struct buf file = BUF_INIT;
 
-	if (!made_by(f, "qemu-img convert -O qcow2 $D/disk $D/inner && "
-			"truncate -s %512 $D/inner && "
-			"qemu-img convert -f raw -O qcow2 $D/inner $D/file",
+	if (!made_by(f,
+		     "qemu-img convert -O qcow2 $D/disk $D/inner && "
+		     "truncate -s %512 $D/inner && "
+		     "qemu-img convert -f raw -O qcow2 $D/inner $D/file",
 		     &file))
 		skip();
 	refusal_of(file.p, file.len, "nested-image");

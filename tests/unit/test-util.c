@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <cmocka.h>
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
-
-#include <cmocka.h>
 
 #include "util/buf.h"
 #include "util/checked.h"
@@ -129,7 +128,10 @@ static void str_quote_is_printable_and_bounded(void **state)
 	struct buf b = BUF_INIT;
 
 	(void)state;
-	dr_quote(&b, "a\n\"b\xff" "cdef", 6);
+	dr_quote(&b,
+		 "a\n\"b\xff"
+		 "cdef",
+		 6);
 	assert_string_equal(buf_str(&b), "\"a\\x0a\\x22b\\xffc...\"");
 	buf_done(&b);
 }
