@@ -302,15 +302,13 @@ static int read_piece(struct xz *x, size_t in_bytes, size_t out_bytes, struct dr
 	return 1;
 }
 
-/* The block whose header was read: to the crew, or to the calling thread when it is its turn. */
+/* The block whose header was read: to the crew, or to the calling thread after what is ahead. */
 static int take_block(struct xz *x, struct dr_err *err)
 {
 	size_t in_bytes, out_bytes;
 
 	if (fits_piece(x, &in_bytes, &out_bytes))
 		return read_piece(x, in_bytes, out_bytes, err);
-	if (pieces_first(&x->pieces))
-		return 0;
 	if (begin_block(x, &x->strm, &x->block, err) < 0)
 		return -1;
 	x->state = XZ_SERIAL;

@@ -25,7 +25,6 @@ struct zstd {
 struct zstd_header {
 	uint32_t dictionary;
 	uint64_t window;
-	bool reserved;
 };
 
 static bool parse_header(const uint8_t *p, size_t len, struct zstd_header *ret)
@@ -39,7 +38,7 @@ static bool parse_header(const uint8_t *p, size_t len, struct zstd_header *ret)
 	flags = rd_u8(&r);
 	single = flags & 0x20;
 	size_code = flags >> 6;
-	*ret = (struct zstd_header){.reserved = flags & 0x08};
+	*ret = (struct zstd_header){0};
 	if (!single) {
 		window = rd_u8(&r);
 		ret->window = (uint64_t)1 << (10 + (window >> 3));
@@ -64,8 +63,6 @@ static int begin_frame(struct zstd *z, struct dr_err *err)
 	codec_frame_begins(&z->c);
 	if (!parse_header(input_bytes(&z->c.in), (size_t)n, &h))
 		return codec_truncated(&z->c, "inside a frame header", err);
-	if (h.reserved)
-		return codec_corrupt(&z->c, err, "the reserved bit of a frame header is set");
 	if (h.dictionary != 0)
 		return dr_refuse(err, DR_UNSUPPORTED, "needs-dictionary",
 				 "zstd frame %llu was compressed with dictionary %u, which is not "

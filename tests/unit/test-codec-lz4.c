@@ -415,6 +415,30 @@ static void headers_with_unknown_meaning_are_corrupt(void **state)
 	law_refused(CODEC_LZ4, &file, "corrupt");
 }
 
+/* Linked blocks look back within their frame only. */
+static void a_frame_may_not_refer_to_the_one_before(void **state)
+{
+	/* A literal, a match of four bytes that begins eight bytes back, five literals. */
+	static const char block[] = "\x10"
+				    "a"
+				    "\x08\0\x50"
+				    "bcdef";
+	const LZ4F_preferences_t linked = {.frameInfo = {.blockMode = LZ4F_blockLinked}};
+	dr_autobuf struct buf head = BUF_INIT, file = BUF_INIT;
+	struct buf disk;
+
+	(void)state;
+	put_header(&head, 0x40, 0x40, 0, 0);
+	buf_le(&head, sizeof block - 1, 4);
+	buf_append(&head, block, sizeof block - 1);
+	buf_le(&head, 0, 4);
+	sample_disk(&disk, 100000, 1); /* a frame of one block is never linked */
+	add_frame(&file, disk.p, disk.len, &linked);
+	buf_append(&file, head.p, head.len);
+	law_refused(CODEC_LZ4, &file, "corrupt");
+	buf_done(&disk);
+}
+
 static void a_dictionary_is_refused(void **state)
 {
 	dr_autobuf struct buf file = BUF_INIT;
@@ -549,6 +573,7 @@ int main(void)
 		cmocka_unit_test(cut_legacy_frames_are_truncated_inside_blocks),
 		cmocka_unit_test(damaged_legacy_frames_are_corrupt),
 		cmocka_unit_test(headers_with_unknown_meaning_are_corrupt),
+		cmocka_unit_test(a_frame_may_not_refer_to_the_one_before),
 		cmocka_unit_test(a_dictionary_is_refused),
 		cmocka_unit_test(blocks_larger_than_their_maximum_are_corrupt),
 		cmocka_unit_test(a_content_size_that_lies_is_corrupt),
