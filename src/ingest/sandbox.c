@@ -112,7 +112,7 @@ static int add_rules(scmp_filter_ctx ctx, int scratch_fd)
 	/* Writing: only the job's own unnamed scratch file. */
 	if (rc == 0 && scratch_fd >= 0)
 		rc = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(pwrite64), 1,
-				      SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)scratch_fd));
+				      SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)scratch_fd, 0));
 	return rc;
 }
 
