@@ -8,8 +8,6 @@
 
 #include "util/banned.h"
 
-#define JSON_TYPE "application/json; charset=utf-8"
-
 int api_respond(struct http_response *rs, unsigned status, json_t *body, struct dr_err *err)
 {
 	dr_autofree char *text = body ? json_dumps(body, JSON_COMPACT | JSON_ENCODE_ANY) : NULL;
@@ -18,7 +16,7 @@ int api_respond(struct http_response *rs, unsigned status, json_t *body, struct 
 	if (!text)
 		return dr_err_is_set(err) ? -1 : dr_fail_nomem(err);
 	http_status(rs, status);
-	http_send(rs, JSON_TYPE, text, strlen(text));
+	http_send(rs, API_JSON_TYPE, text, strlen(text));
 	return 0;
 }
 

@@ -45,6 +45,8 @@ const struct api_route *api_route_find(const struct http_request *rq, const char
 
 /* ---- answers ---- */
 
+#define API_JSON_TYPE "application/json; charset=utf-8"
+
 /* api_send: takes `body` (NULL: no memory). */
 int api_send(struct api_call *c, unsigned status, json_t *body, struct dr_err *err) DR_MUST_CHECK;
 /* api_respond: the same without a call. */

@@ -5,9 +5,12 @@
 #include <string.h>
 
 #include "api/api_internal.h"
+#include "util/checked.h"
 #include "util/num.h"
 
 #include "util/banned.h"
+
+#define LIST_PAGE ((size_t)256)
 
 static int send_image(struct api_call *c, unsigned status, const struct image *img,
 		      struct dr_err *err)
@@ -42,13 +45,61 @@ static void add_validator(struct api_call *c, const char *etag)
 	http_add(c->rs, "Cache-Control", "private, no-cache");
 }
 
-int api_image_list(struct api_call *c, struct dr_err *err)
+static int append(const char *p, size_t len, void *out)
+{
+	buf_append(out, p, len);
+	return 0;
+}
+
+/* One page of the list, as text at once: a long list is never a tree in memory. */
+static int add_page(struct api_call *c, const struct image_query *q, struct buf *out,
+		    char last[static ID_TEXT], size_t *ret_n, struct dr_err *err)
 {
 	dr_autofree struct image *images = NULL;
+	size_t n = 0;
+
+	if (library_image_list(c->library, &c->who, q, &images, &n, err) < 0)
+		return -1;
+	for (size_t i = 0; i < n; i++) {
+		json_auto_t *item = api_image_json(c, &images[i], API_COLLECTION, err);
+
+		if (!item)
+			return -1;
+		buf_puts(out, out->len > 1 ? "," : "");
+		if (json_dump_callback(item, append, out, JSON_COMPACT) < 0)
+			return dr_fail_nomem(err);
+		memcpy(last, images[i].id, ID_TEXT);
+	}
+	*ret_n = n;
+	return buf_check(out, err);
+}
+
+static int add_pages(struct api_call *c, struct image_query *q, struct buf *out, struct dr_err *err)
+{
+	size_t left = q->limit ? q->limit : SIZE_MAX, n;
+	char last[ID_TEXT];
+
+	buf_puts(out, "[");
+	do {
+		q->limit = dr_min_size(left, LIST_PAGE);
+		if (add_page(c, q, out, last, &n, err) < 0) {
+			/* Of a marker that was ours: somebody withdrew that image just now. */
+			if (err->code == DR_NOT_FOUND && q->marker == last)
+				err->code = DR_BUSY;
+			return -1;
+		}
+		left -= n;
+		q->marker = last;
+	} while (n == LIST_PAGE && left > 0);
+	buf_puts(out, "]");
+	return buf_check(out, err);
+}
+
+int api_image_list(struct api_call *c, struct dr_err *err)
+{
+	dr_autobuf struct buf text = BUF_INIT;
 	struct image_query q;
 	char version[64], etag[160];
-	json_auto_t *body = NULL;
-	size_t n = 0;
 
 	/* The version is read first: at worst it is older than the list, and the next poll asks
 	 * again; never the other way round. */
@@ -61,15 +112,12 @@ int api_image_list(struct api_call *c, struct dr_err *err)
 		http_status(c->rs, 304);
 		return 0;
 	}
-	if (library_image_list(c->library, &c->who, &q, &images, &n, err) < 0)
+	if (add_pages(c, &q, &text, err) < 0)
 		return -1;
 	add_validator(c, etag);
-	body = json_array();
-	for (size_t i = 0; i < n; i++) {
-		if (api_append(body, api_image_json(c, &images[i], API_COLLECTION, err), err) < 0)
-			return -1;
-	}
-	return api_send(c, 200, DR_STEAL(body), err);
+	http_status(c->rs, 200);
+	http_send(c->rs, API_JSON_TYPE, buf_str(&text), text.len);
+	return 0;
 }
 
 int api_image_show(struct api_call *c, struct dr_err *err)

@@ -13,7 +13,7 @@ struct reply {
 	unsigned status;
 	char allow[64], location[256], challenge[64], etag[160], type[64], range[64], extra[256];
 	uint64_t length; /* of a streamed body; else of text */
-	char text[16384];
+	char text[1 << 20];
 };
 
 /* give_token: a token that is the name of its bearer. */
@@ -70,7 +70,9 @@ static inline void call(struct tenants *t, front *handle, const char *token, con
 	rq->body.max = 65536;
 	buf_puts(&rq->body, body ? body : "");
 	handle(&t->l, rq, &rs);
-	*ret = (struct reply){.status = rs.status, .length = rs.body.len};
+	memset(ret, 0, sizeof *ret);
+	ret->status = rs.status;
+	ret->length = rs.body.len;
 	keep_field(&rs, "Allow", ret->allow, sizeof ret->allow);
 	keep_field(&rs, "Location", ret->location, sizeof ret->location);
 	keep_field(&rs, "WWW-Authenticate", ret->challenge, sizeof ret->challenge);

@@ -271,6 +271,31 @@ static void list_pages_by_marker(void **state)
 	assert_int_equal(json_array_size(others), 0);
 }
 
+static void long_lists_are_whole(void **state)
+{
+	struct tenants *t = *state;
+	struct image img;
+	char last[ID_TEXT] = "";
+
+	for (size_t i = 0; i < 600; i++)
+		(void)register_image(t->f.c, t->a.id, "one of many", &img);
+	json_auto_t *all = ask(t, "client-a", "GET", "/1.0/images", NULL, 200);
+	assert_int_equal(json_array_size(all), 600);
+	for (size_t i = 0; i < 600; i++) {
+		const json_t *item = json_array_get(all, i),
+			     *before = json_array_get(all, i ? i - 1 : 0);
+
+		assert_string_not_equal(text(item, "id"), last);
+		assert_true(strcmp(text(before, "created_at"), text(item, "created_at")) <= 0);
+		snprintf(last, sizeof last, "%s", text(item, "id"));
+	}
+	json_auto_t *some = ask(t, "client-a", "GET", "/1.0/images?limit=300", NULL, 200);
+	assert_int_equal(json_array_size(some), 300);
+	assert_true(json_equal(json_array_get(some, 299), json_array_get(all, 299)));
+	json_auto_t *page = ask(t, "client-a", "GET", "/1.0/images?limit=256", NULL, 200);
+	assert_int_equal(json_array_size(page), 256);
+}
+
 int main(void)
 {
 #define with_tenants(t) cmocka_unit_test_setup_teardown(t, open_all, close_all)
@@ -284,6 +309,7 @@ int main(void)
 		with_tenants(problems_come_one_sentence_each),
 		with_tenants(list_answers_304_until_something_changes),
 		with_tenants(list_pages_by_marker),
+		with_tenants(long_lists_are_whole),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
