@@ -73,7 +73,8 @@ static void unavailable(struct http_response *rs, const char *message)
 	api_error(rs, 503, "unavailable", message);
 }
 
-void api_fail(struct http_response *rs, const struct dr_err *err, const struct problems *problems)
+void api_fail(const struct http_request *rq, struct http_response *rs, const struct dr_err *err,
+	      const struct problems *problems)
 {
 	const char *reason = err->reason;
 
@@ -118,6 +119,7 @@ void api_fail(struct http_response *rs, const struct dr_err *err, const struct p
 		break;
 	}
 	/* Ours, not theirs: the log says what, the client only that. */
-	dr_log(DR_ERROR, "what=api code=%s error=\"%s\"", dr_code_name(err->code), err->msg);
+	dr_log(DR_ERROR, "what=api request=%s code=%s error=\"%s\"", http_request_id(rq),
+	       dr_code_name(err->code), err->msg);
 	api_error(rs, 500, "internal_error", "Internal error");
 }

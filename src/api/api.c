@@ -88,7 +88,7 @@ void api_handle(struct library *l, struct http_request *rq, struct http_response
 		if (err.code == DR_UNAUTHENTICATED)
 			unauthenticated(rs, &err);
 		else
-			api_fail(rs, &err, NULL);
+			api_fail(rq, rs, &err, NULL);
 		return;
 	}
 	if (!route && allow[0]) {
@@ -97,6 +97,6 @@ void api_handle(struct library *l, struct http_request *rq, struct http_response
 	} else if (!route) {
 		api_error(rs, 404, "missing_resource", "Resource not found");
 	} else if (run(&c, route, &err) < 0) {
-		api_fail(rs, &err, &c.problems);
+		api_fail(rq, rs, &err, &c.problems);
 	}
 }

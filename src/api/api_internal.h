@@ -53,7 +53,8 @@ int api_send(struct api_call *c, unsigned status, json_t *body, struct dr_err *e
 int api_respond(struct http_response *rs, unsigned status, json_t *body, struct dr_err *err)
 	DR_MUST_CHECK;
 /* api_fail: the answer for an error: status and shape by its code (api.md section 5). */
-void api_fail(struct http_response *rs, const struct dr_err *err, const struct problems *problems);
+void api_fail(const struct http_request *rq, struct http_response *rs, const struct dr_err *err,
+	      const struct problems *problems);
 /* api_append: an element for a list, NULL when it could not be made. */
 int api_append(json_t *list, json_t *item, struct dr_err *err) DR_MUST_CHECK;
 void api_error(struct http_response *rs, unsigned status, const char *name, const char *message);

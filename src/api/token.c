@@ -142,7 +142,8 @@ static json_t *grant_json(const struct token_grant *g)
 	return body;
 }
 
-static void refuse(struct http_response *rs, const struct dr_err *err)
+static void refuse(const struct http_request *rq, struct http_response *rs,
+		   const struct dr_err *err)
 {
 	const char *reason = err->reason[0] ? err->reason : "invalid_request";
 
@@ -157,7 +158,7 @@ static void refuse(struct http_response *rs, const struct dr_err *err)
 		api_oauth_error(rs, 400, reason, err->msg);
 		return;
 	default:
-		api_fail(rs, err, NULL);
+		api_fail(rq, rs, err, NULL);
 	}
 }
 
@@ -171,10 +172,10 @@ void api_token(struct library *l, struct http_request *rq, struct http_response 
 	http_add(rs, "Cache-Control", "no-store");
 	if (read_fields(&f, rq, &err) < 0 || choose_grant(&ask, &f, &err) < 0 ||
 	    auth_token(l->catalogue, &ask, &grant, &err) < 0) {
-		refuse(rs, &err);
+		refuse(rq, rs, &err);
 		return;
 	}
 	if (api_respond(rs, 200, grant_json(&grant), &err) < 0)
-		refuse(rs, &err);
+		refuse(rq, rs, &err);
 	explicit_bzero(&grant, sizeof grant);
 }

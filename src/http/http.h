@@ -139,8 +139,7 @@ struct http_config {
 	unsigned workers;       /* 0 = 4 + 2 per CPU; at most 64 */
 	unsigned connections;   /* at most, and fewer when descriptors are; 0 = 1024 */
 	size_t max_body;        /* buffered request bodies, bytes; 0 = 1 MiB */
-	unsigned idle_seconds;  /* without a byte; a request must be complete after twice that; 0 =
-				   60 */
+	unsigned idle_seconds;  /* silence; a request must be whole after twice that; 0 = 60 */
 	const char *public_url; /* borrowed until stop; NULL or "" = from the Host header */
 	/* log: once per request, on an epoll thread, when it is over; must not block; may be NULL.
 	 *   status  0 when the client left before there was one     bytes  of the body, handed over

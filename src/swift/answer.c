@@ -19,7 +19,7 @@ void swift_error(struct http_response *rs, unsigned status, const char *message)
 }
 
 /* Sentences are fixed: what a path named, and whether it exists, is not repeated. */
-void swift_fail(struct http_response *rs, const struct dr_err *err)
+void swift_fail(const struct http_request *rq, struct http_response *rs, const struct dr_err *err)
 {
 	switch (err->code) {
 	case DR_UNAUTHENTICATED:
@@ -55,7 +55,8 @@ void swift_fail(struct http_response *rs, const struct dr_err *err)
 	case DR_IO:
 		break;
 	}
-	dr_log(DR_ERROR, "what=orbit code=%s error=\"%s\"", dr_code_name(err->code), err->msg);
+	dr_log(DR_ERROR, "what=orbit request=%s code=%s error=\"%s\"", http_request_id(rq),
+	       dr_code_name(err->code), err->msg);
 	swift_error(rs, 500, "The server has encountered an internal error.");
 }
 

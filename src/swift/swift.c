@@ -120,5 +120,5 @@ void swift_handle(struct library *l, struct http_request *rq, struct http_respon
 
 	http_addf(rs, "X-Trans-Id", "tx%s", http_request_id(rq));
 	if (answer(l, rq, rs, &err) < 0)
-		swift_fail(rs, &err);
+		swift_fail(rq, rs, &err);
 }

@@ -24,7 +24,7 @@ struct swift_call {
 
 /* swift_error: status with a sentence in the body, as Swift has it. */
 void swift_error(struct http_response *rs, unsigned status, const char *message);
-void swift_fail(struct http_response *rs, const struct dr_err *err);
+void swift_fail(const struct http_request *rq, struct http_response *rs, const struct dr_err *err);
 /* swift_empty: an answer without content. */
 void swift_empty(struct http_response *rs, unsigned status);
 /* swift_timestamp: X-Timestamp. */

@@ -128,7 +128,7 @@ static void call(api_handler *handler, const void *p, size_t len, struct http_re
 	if (rc == 0)
 		rc = handler(&c, &err);
 	if (rc < 0)
-		api_fail(&rs, &err, &c.problems);
+		api_fail(rq, &rs, &err, &c.problems);
 	assert(rs.status == 200 || rs.status == 201 || rs.status == 400 || rs.status == 422);
 	assert(!rs.broken && buf_ok(&rs.body));
 	said = json_loadb(buf_str(&rs.body), rs.body.len, JSON_REJECT_DUPLICATES, &problem);
