@@ -16,6 +16,7 @@
 #include "ingest/ring_stream.h"
 #include "ingest/sandbox.h"
 #include "ring/ring.h"
+#include "util/sanitized.h"
 #include "util/spec.h"
 
 #include "util/banned.h"
@@ -67,13 +68,8 @@ static int set_up(struct state *st, struct dr_err *err)
 	sl.memory_bytes = spec_get_u64(st->spec, "address_bytes", (uint64_t)384 << 20);
 	sl.cpu_seconds = spec_get_u64(st->spec, "cpu_seconds", 0);
 	sl.file_bytes = upload;
-#ifdef __SANITIZE_ADDRESS__
-	sl.memory_bytes = 0; /* the shadow alone is larger than any limit */
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-	sl.memory_bytes = 0;
-#endif
-#endif
+	if (DR_SANITIZED)
+		sl.memory_bytes = 0; /* the shadow alone is larger than any limit */
 	if (ring_attach(&st->in, HELPER_FD_RING_IN, err) < 0 ||
 	    spool_open(&st->spool, HELPER_FD_SCRATCH, upload, err) < 0 ||
 	    workers_new(&st->crew, (unsigned)spec_get_u64(st->spec, "threads", 1), err) < 0 ||

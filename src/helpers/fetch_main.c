@@ -37,6 +37,7 @@
 #include "util/cleanup.h"
 #include "util/io.h"
 #include "util/num.h"
+#include "util/sanitized.h"
 #include "util/spec.h"
 #include "util/str.h"
 
@@ -47,17 +48,6 @@
 #define FD_RING HELPER_FD_RING_IN
 #define ADDRESS_SPACE_BYTES ((rlim_t)512 << 20) /* beside the ring */
 #define OPEN_FILES 64
-
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define SANITIZED 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define SANITIZED 1
-#endif
-#endif
-#ifndef SANITIZED
-#define SANITIZED 0
-#endif
 
 /* The ring, and how much of its current slot is filled. */
 struct outlet {
@@ -244,7 +234,7 @@ static int confine(size_t ring_bytes, struct dr_err *err)
 	if (limit(RLIMIT_CORE, 0, err) < 0 || limit(RLIMIT_FSIZE, 0, err) < 0 ||
 	    limit(RLIMIT_NOFILE, OPEN_FILES, err) < 0)
 		return -1;
-	if (SANITIZED)
+	if (DR_SANITIZED)
 		return 0;
 	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0)
 		return dr_fail_errno(err, "prctl");

@@ -14,6 +14,7 @@
 
 #include "util/checked.h"
 #include "util/cleanup.h"
+#include "util/sanitized.h"
 
 #include "util/banned.h"
 
@@ -95,12 +96,20 @@ static const int allowed[] = {
 	SCMP_SYS(rseq),          SCMP_SYS(set_robust_list),
 };
 
+/* What the sanitizers' own run-time asks for, in builds for tests. */
+static const int sanitizer[] = {
+	SCMP_SYS(sigaltstack), SCMP_SYS(gettid), SCMP_SYS(getpid),       SCMP_SYS(write),
+	SCMP_SYS(mprotect),    SCMP_SYS(tgkill), SCMP_SYS(rt_sigaction),
+};
+
 static int add_rules(scmp_filter_ctx ctx, int scratch_fd)
 {
 	int rc = 0;
 
 	for (size_t i = 0; i < sizeof allowed / sizeof *allowed && rc == 0; i++)
 		rc = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, allowed[i], 0);
+	for (size_t i = 0; DR_SANITIZED && i < sizeof sanitizer / sizeof *sanitizer && rc == 0; i++)
+		rc = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, sanitizer[i], 0);
 	/* Memory: anonymous and never executable. */
 	if (rc == 0)
 		rc = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(mmap), 2,
