@@ -26,7 +26,7 @@ test-full:
 	@tools/test --full
 
 bench: all
-	@tools/packages bench
+	@tools/packages demo bench
 	@bench/run
 
 install: all
