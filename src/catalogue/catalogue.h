@@ -185,7 +185,7 @@ struct image {
 	int64_t available_at; /* 0 until available */
 	int64_t deleted_at;   /* 0 */
 	uint64_t virtual_bytes;
-	uint64_t data_bytes;    /* plain bytes of non-zero chunks */
+	uint64_t data_bytes;    /* in 4 KiB blocks that are not all zero */
 	uint64_t stored_bytes;  /* encoded */
 	uint64_t object_bytes;  /* size of the lz4 view; the publisher fills it from view_size() */
 	uint64_t chunk_count;   /* entries of the manifest; filled by the publisher too */

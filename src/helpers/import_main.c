@@ -51,6 +51,7 @@ struct child {
 	struct report_reader reader;
 	bool ok;     /* exited 0 */
 	bool killed; /* by us */
+	bool told;   /* its failure in its own words */
 };
 
 struct import {
@@ -151,6 +152,15 @@ static void fail(struct import *im, const struct dr_err *why)
 	kill_all(im);
 }
 
+/* told: a child's own failure. That its reader has gone away is no cause: the reader has one, and
+ * tells it a moment later. */
+static void told(struct import *im, enum child_kind kind, const struct dr_err *why)
+{
+	im->children[kind].told = true;
+	if (why->code != DR_CANCELLED)
+		fail(im, why);
+}
+
 static void fetch_line(void *arg, const char *line)
 {
 	struct import *im = arg;
@@ -161,7 +171,7 @@ static void fetch_line(void *arg, const char *line)
 		report_printf(IMPORT_FD_REPORT, "fetched%s", line + strlen("done"));
 	} else if (report_is(line, "fail")) {
 		report_parse_failure(line, &err);
-		fail(im, &err);
+		told(im, CHILD_FETCH, &err);
 	}
 }
 
@@ -177,9 +187,7 @@ static void commit_line(void *arg, const char *line)
 		im->data_bytes = report_u64(line, "data", im->data_bytes);
 	} else if (report_is(line, "fail")) {
 		report_parse_failure(line, &err);
-		/* A failure of the source or of the decoder passes through the rings in its own
-		 * words, so whoever reports it first says the same. */
-		fail(im, &err);
+		told(im, CHILD_COMMIT, &err);
 	}
 }
 
@@ -210,7 +218,7 @@ static void crashed(struct import *im, enum child_kind kind, const siginfo_t *in
 	const int sig = info->si_code == CLD_EXITED ? 0 : info->si_status;
 
 	if (kind == CHILD_DECODE && ring_failure(im->disk, &err)) {
-		fail(im, &err);
+		told(im, kind, &err);
 		return;
 	}
 	if (kind != CHILD_DECODE)
@@ -251,7 +259,7 @@ static void reap(struct import *im, enum child_kind kind)
 			c->report = -1;
 		}
 	}
-	if (!c->ok && !c->killed && !dr_err_is_set(&im->failure))
+	if (!c->ok && !c->killed && !c->told && !dr_err_is_set(&im->failure))
 		crashed(im, kind, &info);
 }
 

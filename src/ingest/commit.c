@@ -11,7 +11,7 @@
 #include "util/banned.h"
 
 #define CHUNK STORE_CHUNK_BYTES
-#define PROGRESS_CHUNKS 16
+#define BLOCK ((size_t)4096) /* what counts as data: the usual file system block */
 
 /* One chunk on its way through the crew. */
 struct piece {
@@ -19,8 +19,8 @@ struct piece {
 	struct committer *c;
 	uint64_t index;
 	size_t len;
-	bool zero;        /* set by the crew */
-	struct digest id; /* set by the crew */
+	size_t data_bytes; /* in blocks that are not all zero; set by the crew */
+	struct digest id;  /* set by the crew */
 	struct store_chunk_info info;
 	struct dr_err err;
 	int rc;
@@ -45,21 +45,34 @@ struct committer {
 
 static bool all_zero(const uint8_t *p, size_t len)
 {
-	/* The first word by hand, the rest against itself shifted by one word: memcmp is fast. */
+	/* The first words by hand, the rest against itself shifted by them: memcmp is fast. */
 	for (size_t i = 0; i < 16 && i < len; i++)
 		if (p[i])
 			return false;
 	return len <= 16 || memcmp(p, p + 16, len - 16) == 0;
 }
 
+/* data_in: bytes in blocks that are not all zero. */
+static size_t data_in(const uint8_t *p, size_t len)
+{
+	size_t sum = 0, n;
+
+	for (size_t at = 0; at < len; at += n) {
+		n = dr_min_size(len - at, BLOCK);
+		if (!all_zero(p + at, n))
+			sum += n;
+	}
+	return sum;
+}
+
 static void piece_run(struct work *w)
 {
 	struct piece *p = (struct piece *)w;
 
-	p->zero = all_zero(p->data, p->len);
-	p->rc = p->zero ? 0
-			: store_put_chunk(p->c->txn, p->c->job->domain, p->data, p->len, &p->id,
-					  &p->info, &p->err);
+	p->data_bytes = data_in(p->data, p->len);
+	p->rc = p->data_bytes == 0 ? 0
+				   : store_put_chunk(p->c->txn, p->c->job->domain, p->data, p->len,
+						     &p->id, &p->info, &p->err);
 }
 
 /* retire: the oldest piece in flight is done: into the manifest. */
@@ -75,7 +88,9 @@ static int retire(struct committer *c, struct dr_err *err)
 		*err = p->err;
 		return -1;
 	}
-	if (p->zero)
+	if (c->job->progress)
+		c->job->progress(c->job->progress_arg, c->pos, c->sum->data_bytes);
+	if (p->data_bytes == 0)
 		return 0;
 	e = (struct manifest_entry){.index = (uint32_t)p->index,
 				    .stored_bytes = p->info.stored_bytes,
@@ -84,7 +99,7 @@ static int retire(struct committer *c, struct dr_err *err)
 				    .id = p->id};
 	if (manifest_add(c->manifest, &e, err) < 0)
 		return -1;
-	c->sum->data_bytes += p->len;
+	c->sum->data_bytes += p->data_bytes;
 	c->sum->stored_bytes += p->info.stored_bytes;
 	c->sum->chunks++;
 	if (!p->info.found) {
@@ -96,8 +111,6 @@ static int retire(struct committer *c, struct dr_err *err)
 				 "the disk holds more than the %llu bytes of data that are left of "
 				 "the account's quota",
 				 (unsigned long long)c->job->stored_bytes);
-	if (c->sum->chunks % PROGRESS_CHUNKS == 0 && c->job->progress)
-		c->job->progress(c->job->progress_arg, c->pos, c->sum->data_bytes);
 	return 0;
 }
 

@@ -32,7 +32,7 @@ struct commit_result {
 	struct digest manifest; /* key of the manifest blob */
 	struct digest content;  /* content digest */
 	uint64_t virtual_bytes;
-	uint64_t data_bytes;   /* plain bytes of non-zero chunks */
+	uint64_t data_bytes;   /* plain bytes in 4 KiB blocks that are not all zero */
 	uint64_t stored_bytes; /* encoded */
 	uint64_t new_bytes;    /* encoded bytes that were not there before */
 	uint64_t chunks, new_chunks;

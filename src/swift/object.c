@@ -82,8 +82,34 @@ static void send_form(struct swift_call *c, const struct form *form, const struc
 			 &(struct http_object){form->content_type, etag, o->modified_at, *content});
 }
 
+/* send_parts: what a large object is made of (?multipart-manifest=get): here of itself. Clients ask
+ * for it to compare a local file piece by piece. */
+static int send_parts(struct swift_call *c, const struct image_object *o, struct dr_err *err)
+{
+	dr_autobuf struct buf name = BUF_INIT;
+	char when[SWIFT_TIME_TEXT];
+	json_t *parts;
+	char *text;
+
+	swift_time(o->modified_at, when);
+	buf_printf(&name, "/%s/%s", SWIFT_CONTAINER, o->name);
+	parts = json_pack("[{s:s, s:I, s:s, s:s, s:s}]", "name", buf_str(&name), "bytes",
+			  (json_int_t)o->bytes, "hash", o->etag, "content_type",
+			  "application/octet-stream", "last_modified", when);
+	text = parts ? json_dumps(parts, JSON_COMPACT) : NULL;
+	json_decref(parts);
+	if (!text)
+		return dr_fail_nomem(err);
+	http_status(c->rs, 200);
+	http_add(c->rs, "X-Static-Large-Object", "True");
+	http_send(c->rs, "application/json; charset=utf-8", text, strlen(text));
+	free(text);
+	return 0;
+}
+
 static int read_object(struct swift_call *c, struct dr_err *err)
 {
+	const char *multipart = http_query(c->rq, "multipart-manifest");
 	const struct form *form = wanted_form(c->rq);
 	struct http_stream content = {.read = read_view, .close = close_view};
 	struct image_object o;
@@ -91,6 +117,8 @@ static int read_object(struct swift_call *c, struct dr_err *err)
 
 	if (!form)
 		return dr_fail(err, DR_INVALID, "unknown format");
+	if (multipart && strcmp(multipart, "get") == 0 && http_method(c->rq) == HTTP_GET)
+		return stat_object(c, &o, err) < 0 ? -1 : send_parts(c, &o, err);
 	if (http_method(c->rq) == HTTP_HEAD && form->kind == VIEW_LZ4) {
 		if (stat_object(c, &o, err) < 0)
 			return -1;

@@ -59,6 +59,13 @@ def test_swift_downloads(stored, tmp_path):
     assert (tmp_path / "all" / image).read_bytes() == content
 
 
+def test_swift_compares_a_local_file_before_downloading(stored, tmp_path):
+    tenant, image, content = stored
+    (tmp_path / image).write_bytes(b"an older one")
+    swift(tenant, "download", "--skip-identical", "images", image, cwd=tmp_path)
+    assert (tmp_path / image).read_bytes() == content
+
+
 def test_swift_cannot_write(stored, tmp_path):
     tenant, image, _ = stored
     (tmp_path / "f").write_text("x")
