@@ -376,6 +376,8 @@ int daemon_admin(const struct options *o)
 		rc = auth_init(&err);
 	if (rc == 0)
 		rc = c->run(&a, o->words + first, &err);
+	if (rc < 0 && err.code == DR_NOT_FOUND && c->count > 0)
+		dr_while(&err, "%s", o->words[first]);
 	store_close(a.store);
 	catalogue_close(a.catalogue);
 	config_done(&a.cfg);
