@@ -143,6 +143,12 @@ int main(void)
 		dr_refuse(&err, DR_LIMIT, "needs-memory",
 			  "decoding this file needs more memory than is allowed");
 	}
+	/* The scratch file goes before the good end is told: the committer's durability barrier would
+	 * otherwise write it out, only to be thrown away. */
+	if (rc == 0) {
+		spool_close(st.spool);
+		close(HELPER_FD_SCRATCH);
+	}
 	ring_finish(st.out, rc < 0 ? &err : NULL, buf_str(&note));
 	/* The threads end with the process: the filter leaves nothing to tidy up with. */
 	_exit(rc < 0 ? 1 : 0);
