@@ -137,6 +137,10 @@ int sandbox_close(const struct sandbox_limits *lim, struct dr_err *err)
 	if (!ctx)
 		return dr_fail(err, DR_IO, "cannot make a system-call filter");
 	rc = seccomp_attr_set(ctx, SCMP_FLTATR_CTL_TSYNC, 1);
+	/* A call by another convention (i386, x32) would end only its thread, and leave a process
+	 * that waits for it for ever. */
+	if (rc == 0)
+		rc = seccomp_attr_set(ctx, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
 	if (rc == 0)
 		rc = add_rules(ctx, lim->scratch_fd);
 	if (rc == 0 && limit_resources(lim, err) < 0) {
