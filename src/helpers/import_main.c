@@ -63,6 +63,8 @@ struct import {
 	char committed_line[REPORT_LINE_BYTES];
 	uint64_t data_bytes; /* as commit reports */
 	uint64_t facts_at;   /* monotonic ms */
+	uint64_t started_at; /* likewise */
+	uint64_t total_seconds;
 	struct dr_err failure;
 };
 
@@ -120,6 +122,7 @@ static int start_all(struct import *im, struct dr_err *err)
 	struct helper_start decode = {.ring_in = source, .ring_out = disk, .drop_user = true};
 	struct helper_start commit = {.ring_in = disk, .ring_out = -1, .scratch = -1};
 
+	im->total_seconds = spec_get_u64(im->spec, "total_seconds", UINT64_MAX);
 	if (source < 0 || disk < 0 || ring_attach(&im->source, source, err) < 0 ||
 	    ring_attach(&im->disk, disk, err) < 0)
 		return -1;
@@ -153,11 +156,11 @@ static void fail(struct import *im, const struct dr_err *why)
 }
 
 /* told: a child's own failure. That its reader has gone away is no cause: the reader has one, and
- * tells it a moment later. */
+ * tells it a moment later. Behind the committer there is no reader. */
 static void told(struct import *im, enum child_kind kind, const struct dr_err *why)
 {
 	im->children[kind].told = true;
-	if (why->code != DR_CANCELLED)
+	if (why->code != DR_CANCELLED || kind == CHILD_COMMIT)
 		fail(im, why);
 }
 
@@ -238,6 +241,14 @@ static void crashed(struct import *im, enum child_kind kind, const siginfo_t *in
 	fail(im, &err);
 }
 
+/* silent: a child has ended without the last word that its neighbour is waiting for. */
+static bool silent(const struct import *im, enum child_kind kind)
+{
+	if (kind == CHILD_COMMIT)
+		return !im->committed;
+	return !ring_ended(kind == CHILD_FETCH ? im->source : im->disk);
+}
+
 static void reap(struct import *im, enum child_kind kind)
 {
 	struct child *c = &im->children[kind];
@@ -259,6 +270,7 @@ static void reap(struct import *im, enum child_kind kind)
 			c->report = -1;
 		}
 	}
+	c->ok = c->ok && !silent(im, kind);
 	if (!c->ok && !c->killed && !c->told && !dr_err_is_set(&im->failure))
 		crashed(im, kind, &info);
 }
@@ -269,6 +281,19 @@ static bool running(const struct import *im)
 		if (im->children[i].pid > 0)
 			return true;
 	return false;
+}
+
+/* check_time: the fetcher has this limit too, but it may have ended, or hang itself. */
+static void check_time(struct import *im)
+{
+	struct dr_err err = DR_ERR_INIT;
+
+	if ((dr_now_ms() - im->started_at) / 1000 < im->total_seconds ||
+	    dr_err_is_set(&im->failure))
+		return;
+	dr_refuse(&err, DR_LIMIT, "timed-out", "the import was not finished within %llu seconds",
+		  (unsigned long long)im->total_seconds);
+	fail(im, &err);
 }
 
 /* turn: wait for something to happen, and see to it. */
@@ -299,9 +324,11 @@ static void turn(struct import *im)
 			close(c->report);
 			c->report = -1;
 		}
-		if (p[1 + i].revents)
+		/* One that pidfd_open() failed for is asked about every time. */
+		if (p[1 + i].revents || (c->pid > 0 && c->pidfd < 0))
 			reap(im, (enum child_kind)i);
 	}
+	check_time(im);
 	if (dr_now_ms() - im->facts_at >= FACTS_MS)
 		report_facts(im);
 }
@@ -361,6 +388,7 @@ int main(void)
 		return 2;
 	for (int i = 0; i < CHILDREN; i++)
 		im.children[i].report = im.children[i].pidfd = -1;
+	im.started_at = dr_now_ms();
 	if (spec_read_fd(&im.spec, IMPORT_FD_SPEC, &err) < 0 || start_all(&im, &err) < 0)
 		fail(&im, &err);
 	while (running(&im))

@@ -32,6 +32,7 @@ struct listener {
 static void write_order(const struct import_order *o, struct buf *b)
 {
 	spec_put(b, "spool", o->spool);
+	spec_put_u64(b, "total_seconds", o->total_seconds);
 	spec_put(b, "fetch.url", o->url);
 	if (o->checksum && *o->checksum)
 		spec_put(b, "fetch.checksum", o->checksum);

@@ -305,6 +305,11 @@ int ring_failure(const struct ring *r, struct dr_err *ret)
 	return 1;
 }
 
+bool ring_ended(const struct ring *r)
+{
+	return atomic_load(&r->sh->state) != RING_OPEN;
+}
+
 int ring_take(struct ring *r, struct ring_item *ret, struct dr_err *err)
 {
 	const struct ring_record *rec;

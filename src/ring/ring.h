@@ -78,6 +78,8 @@ void ring_release(struct ring *r);
 /* ring_failure: after the producer's failed end: its verdict, without being the consumer. 1 and
  * *ret filled; 0 when it has not failed. */
 int ring_failure(const struct ring *r, struct dr_err *ret);
+/* ring_ended: whether the producer has finished, well or not; without being the consumer. */
+bool ring_ended(const struct ring *r);
 /* ring_abandon: the consumer gives up; the producer's next wait fails. */
 void ring_abandon(struct ring *r);
 /* ring_note: the producer's note, copied and bounded, "" when none; only after the end. */

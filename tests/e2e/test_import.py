@@ -394,3 +394,47 @@ def test_a_full_quota_fails_the_image_and_frees_it(fresh, source, tmp_path):
     assert daemon.admin("store", "collect", "--now")["kept"]["chunks"] == 2
     api("DELETE", f"/1.0/images/{first['id']}", expect=202)
     api.settled(api.register(source.url("more")))
+
+
+# ---- helpers that break their word ----
+
+@pytest.fixture
+def with_helper(fresh, tmp_path, monkeypatch):
+    """with_helper(name, program, *settings): a daemon that runs `program` as that helper."""
+    def make(name, program, *settings):
+        place = tmp_path / f"libexec-{name}"
+        place.mkdir()
+        (place / name).symlink_to(shutil.which(program))
+        with monkeypatch.context() as m:
+            m.setenv("DARKROOM_LIBEXEC", str(place))
+            return fresh(*settings)
+    return make
+
+
+def test_a_helper_that_ends_without_its_last_word_fails_the_import(with_helper, source, disk):
+    source.files["unsaid"] = disk
+    expected = {"fetch": "fetcher-crashed: ", "decode": "decoder-crashed: ", "commit": "store-failed: "}
+    waiting = []
+    for name in expected:  # all at once: each is tried again, seconds later
+        api = Tenant(with_helper(f"darkroom-{name}", "true")).api()
+        waiting.append((name, api, api.register(source.url("unsaid"))))
+    for name, api, image in waiting:
+        assert api.settled(image, "failed")["status_reason"].startswith(expected[name])
+
+
+def test_an_import_that_hangs_runs_out_of_time(fresh, source, disk):
+    daemon = fresh("import.total_seconds=5")
+    api = Tenant(daemon).api()
+    source.files["hanging"] = disk
+    image = api.register(source.url("hanging", rate=1_500_000))
+    os.kill(wait_for(lambda: decoder_of(daemon.process.pid)), signal.SIGSTOP)
+    assert api.settled(image, "failed")["status_reason"].startswith("timed-out: ")
+    assert not decoder_of(daemon.process.pid)
+
+
+def test_what_follows_a_qcow2_file_is_read_to_its_end(api, source, disk, tmp_path):
+    need("qemu-img")
+    run("qemu-img", "convert", "-O", "qcow2", disk, tmp_path / "q")
+    source.files["followed"] = (tmp_path / "q").read_bytes() + bytes(9 * MIB)
+    image = api.settled(api.register(source.url("followed")))
+    assert image["checksum"] == "sha256:" + hashlib.sha256(source.files["followed"]).hexdigest()
