@@ -26,7 +26,7 @@ struct listener {
 	struct import_facts facts;
 	struct import_result *result;
 	struct dr_err failure;
-	bool ok, committed, heard;
+	bool ok, fetched, committed, heard;
 };
 
 static void write_order(const struct import_order *o, struct buf *b)
@@ -63,7 +63,7 @@ static void take_decoded(struct listener *l, const char *line)
 	dr_autobuf struct buf all = BUF_INIT_MAX(sizeof l->result->warnings - 1);
 	char text[256];
 
-	report_value(line, "format", l->result->format, sizeof l->result->format);
+	report_word(line, "format", l->result->format, sizeof l->result->format);
 	for (size_t i = 0; report_nth(line, "warning", i, text, sizeof text); i++) {
 		if (!dr_text_valid(text, strlen(text)))
 			continue;
@@ -77,9 +77,11 @@ static void take_decoded(struct listener *l, const char *line)
 static void take_fetched(struct listener *l, const char *line)
 {
 	char hex[DIGEST_HEX];
+	struct digest sum;
 
 	l->result->source_bytes = report_u64(line, "bytes", 0);
-	if (report_value(line, "sha256", hex, sizeof hex))
+	l->fetched = report_value(line, "sha256", hex, sizeof hex) && digest_parse(hex, &sum);
+	if (l->fetched)
 		snprintf(l->result->checksum, sizeof l->result->checksum, "sha256:%s", hex);
 }
 
@@ -241,13 +243,16 @@ int import_run(const struct import_order *o, import_progress *progress, void *ar
 	if (rc < 0)
 		return -1;
 	listen_to(&l, report, &control, pid, progress, arg);
+	/* Whoever has been heard out, or talks nonsense, has no reason to go on. */
+	if (control >= 0)
+		close(DR_STEAL_FD(control));
 	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
 		;
 	if (dr_err_is_set(&l.failure)) {
 		*err = l.failure;
 		return -1;
 	}
-	if (!l.ok || !l.committed)
+	if (!l.ok || !l.fetched || !l.committed)
 		return dr_fail(err, DR_IO, "the import process ended without a result");
 	return 0;
 }

@@ -102,6 +102,16 @@ bool report_nth(const char *line, const char *key, size_t nth, char *ret, size_t
 	return true;
 }
 
+bool report_word(const char *line, const char *key, char *ret, size_t size)
+{
+	if (!report_value(line, key, ret, size))
+		return false;
+	if (ret[strspn(ret, "abcdefghijklmnopqrstuvwxyz0123456789+_-")] == 0)
+		return true;
+	ret[0] = 0;
+	return false;
+}
+
 uint64_t report_u64(const char *line, const char *key, uint64_t fallback)
 {
 	char text[24];
@@ -118,7 +128,7 @@ int report_parse_failure(const char *line, struct dr_err *err)
 	enum dr_code c;
 
 	if (!report_is(line, "fail") || !report_value(line, "code", code, sizeof code) ||
-	    !report_value(line, "reason", reason, sizeof reason) ||
+	    !report_word(line, "reason", reason, sizeof reason) ||
 	    !report_value(line, "msg", msg, sizeof msg) || !dr_text_valid(msg, strlen(msg)))
 		return dr_fail(err, DR_IO, "a helper process spoke nonsense");
 	c = dr_code_parse(code);

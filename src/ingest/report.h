@@ -28,6 +28,8 @@ void report_encode(struct buf *b, const char *value);
 bool report_nth(const char *line, const char *key, size_t nth, char *ret, size_t size);
 /* report_value: the decoded value of `key` in a line; false when absent, malformed or too long. */
 bool report_value(const char *line, const char *key, char *ret, size_t size);
+/* report_word: report_value, of a plain word ([a-z0-9+_-], may be empty): fit for a log line. */
+bool report_word(const char *line, const char *key, char *ret, size_t size);
 uint64_t report_u64(const char *line, const char *key, uint64_t fallback);
 /* report_is: the line's word is `word`. */
 bool report_is(const char *line, const char *word);

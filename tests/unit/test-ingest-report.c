@@ -52,6 +52,27 @@ static void broken_escapes_are_no_values(void **state)
 		assert_false(report_value(broken[i], "a", v, sizeof v));
 }
 
+static void words_hold_nothing_that_a_log_line_could_mean(void **state)
+{
+	static const char *const broken[] = {"x a=two%20words", "x a=line%0a", "x a=\"quoted\"",
+					     "x a=a=b", "x a=A"};
+	struct dr_err err = DR_ERR_INIT;
+	char v[16];
+
+	(void)state;
+	assert_true(report_word("x a=raw+lz4", "a", v, sizeof v));
+	assert_string_equal(v, "raw+lz4");
+	assert_true(report_word("x a=", "a", v, sizeof v));
+	for (size_t i = 0; i < sizeof broken / sizeof *broken; i++) {
+		assert_false(report_word(broken[i], "a", v, sizeof v));
+		assert_string_equal(v, "");
+	}
+	assert_int_equal(report_parse_failure("fail code=corrupt reason=bad%0aline msg=text", &err),
+			 -1);
+	assert_int_equal(err.code, DR_IO);
+	assert_string_equal(err.reason, "");
+}
+
 static void a_failure_travels_whole(void **state)
 {
 	struct dr_err err = DR_ERR_INIT, got = DR_ERR_INIT;
@@ -113,6 +134,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(values_survive_blanks_percents_and_newlines),
 		cmocka_unit_test(broken_escapes_are_no_values),
+		cmocka_unit_test(words_hold_nothing_that_a_log_line_could_mean),
 		cmocka_unit_test(a_failure_travels_whole),
 		cmocka_unit_test(nonsense_is_the_writers_failure),
 		cmocka_unit_test(lines_in_pieces_and_over_long_ones),
