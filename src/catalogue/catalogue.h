@@ -207,7 +207,7 @@ struct image {
 enum job_kind { JOB_IMPORT };
 enum job_state { JOB_QUEUED, JOB_RUNNING, JOB_DONE, JOB_FAILED, JOB_CANCELLED };
 struct job {
-	int64_t id; /* also the store's lease: "job-<id>" */
+	int64_t id; /* and attempts: the store's lease, "job-<id>-<attempts>" */
 	enum job_kind kind;
 	enum job_state state;
 	char image[ID_TEXT];
@@ -352,8 +352,8 @@ int catalogue_job_cancel(struct catalogue *c, int64_t id, struct dr_err *err)
 /* catalogue_job_retry: the failed image of this job -> creating, with a new job of the same source
  * (a new id, so that a lease of the old attempt cannot be taken for the new one's). */
 int catalogue_job_retry(struct catalogue *c, int64_t id, struct dr_err *err) DR_MUST_CHECK;
-/* catalogue_job_finished: whether a job (by lease name "job-<id>") is over, for stale leases. A job
- * cancelled while it ran is over when its runner's lease has run out or was given back. Unknown
+/* catalogue_job_finished: whether a job (by the id in a lease's name) is over, for stale leases. A
+ * job cancelled while it ran is over when its runner's lease has run out or was given back. Unknown
  * jobs are over. */
 int catalogue_job_finished(struct catalogue *c, int64_t id, bool *ret, struct dr_err *err)
 	DR_MUST_CHECK;

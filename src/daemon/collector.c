@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "daemon/collector.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -50,13 +51,25 @@ struct lease_visit {
 	struct store *store;
 };
 
+/* job_of: whose lease "job-<id>-<attempt>" is; 0: no job's. */
+static uint64_t job_of(const char *lease)
+{
+	const size_t head = strlen("job-");
+	const size_t n = dr_starts(lease, "job-") ? strcspn(lease + head, "-") : 0;
+	char digits[STORE_LEASE_TEXT];
+	uint64_t id;
+
+	snprintf(digits, sizeof digits, "%.*s", (int)n, n ? lease + head : "");
+	return dr_parse_u64(digits, 1, INT64_MAX, &id) ? id : 0;
+}
+
 static int visit_lease(void *arg, const char *lease, bool ended, struct dr_err *err)
 {
 	const struct lease_visit *v = arg;
 	bool finished = true;
-	uint64_t id;
+	const uint64_t id = job_of(lease);
 
-	if (ended || !dr_starts(lease, "job-") || !dr_parse_u64(lease + 4, 1, INT64_MAX, &id))
+	if (ended || id == 0)
 		return 0;
 	if (catalogue_job_finished(v->catalogue, (int64_t)id, &finished, err) < 0) {
 		if (err->code != DR_NOT_FOUND)

@@ -27,11 +27,13 @@ struct job_runner {
 	bool woken;       /* lock */
 	unsigned running; /* lock */
 	pthread_t dispatcher;
+	unsigned claims; /* the dispatcher's own */
 };
 
 /* One running import. */
 struct running {
 	struct job_runner *runner;
+	char owner[64]; /* of this attempt: the daemon may have lost it, and claimed it anew */
 	struct job job;
 	struct image image;
 	uint64_t started_ms, renewed_ms, written_ms;
@@ -40,9 +42,9 @@ struct running {
 	struct dr_err quota;         /* why it must stop, when the quota is used up */
 };
 
-void job_lease_name(int64_t job, char ret[static 32])
+void job_lease_name(const struct job *job, char ret[static STORE_LEASE_TEXT])
 {
-	snprintf(ret, 32, "job-%lld", (long long)job);
+	snprintf(ret, STORE_LEASE_TEXT, "job-%lld-%u", (long long)job->id, job->attempts);
 }
 
 void job_reason_text(const struct dr_err *err, char ret[static REASON_TEXT])
@@ -77,12 +79,12 @@ static bool still_ours(struct running *run)
 	if (dr_now_ms() - run->renewed_ms >= RENEW_MS) {
 		run->renewed_ms = dr_now_ms();
 		/* A busy database is no reason to give up: the lease outlives a few misses. */
-		return catalogue_job_renew(cfg->catalogue, run->job.id, cfg->owner,
+		return catalogue_job_renew(cfg->catalogue, run->job.id, run->owner,
 					   dr_wall() + JOB_LEASE_SECONDS, &err) != 0;
 	}
 	if (catalogue_job_get(cfg->catalogue, run->job.id, &now, &err) < 0)
 		return err.code != DR_NOT_FOUND;
-	return now.state == JOB_RUNNING && strcmp(now.owner, cfg->owner) == 0;
+	return now.state == JOB_RUNNING && strcmp(now.owner, run->owner) == 0;
 }
 
 static void note_progress(struct running *run, const struct import_facts *f)
@@ -166,7 +168,7 @@ static void publish(struct running *run, const struct import_result *res, struct
 	dr_copy(img->source_format, sizeof img->source_format, res->format);
 	dr_copy(img->checksum, sizeof img->checksum, res->checksum);
 	dr_copy(img->warnings, sizeof img->warnings, res->warnings);
-	if (catalogue_image_publish(cfg->catalogue, img, run->job.id, cfg->owner, err) == 0)
+	if (catalogue_image_publish(cfg->catalogue, img, run->job.id, run->owner, err) == 0)
 		dr_log(DR_INFO,
 		       "what=import image=%s account=%s result=available format=%s "
 		       "source_bytes=%llu "
@@ -201,7 +203,7 @@ static void conclude(struct running *run, const struct dr_err *why)
 		dr_log(DR_WARN,
 		       "what=import image=%s result=requeued attempt=%u code=%s error=\"%s\"",
 		       run->job.image, run->job.attempts, dr_code_name(why->code), why->msg);
-		if (catalogue_job_release(cfg->catalogue, run->job.id, cfg->owner, at, reason,
+		if (catalogue_job_release(cfg->catalogue, run->job.id, run->owner, at, reason,
 					  &err) == 0)
 			return;
 	}
@@ -209,7 +211,7 @@ static void conclude(struct running *run, const struct dr_err *why)
 	dr_log(why->reason[0] ? DR_INFO : DR_ERROR,
 	       "what=import image=%s account=%s result=failed code=%s reason=%s error=\"%s\"",
 	       run->job.image, run->job.account, dr_code_name(why->code), why->reason, why->msg);
-	if (catalogue_job_fail(cfg->catalogue, run->job.id, cfg->owner, reason, &err) < 0)
+	if (catalogue_job_fail(cfg->catalogue, run->job.id, run->owner, reason, &err) < 0)
 		dr_log(DR_ERROR, "what=import image=%s error=\"%s\"", run->job.image, err.msg);
 }
 
@@ -236,7 +238,7 @@ static int import(struct running *run, struct import_result *res, struct dr_err 
 	const struct job_config *cfg = &run->runner->cfg;
 	struct import_order o = cfg->order;
 	struct account acc;
-	char lease[32];
+	char lease[STORE_LEASE_TEXT];
 
 	if (catalogue_image_get(cfg->catalogue, run->job.image, &run->image, err) < 0 ||
 	    catalogue_account_get(cfg->catalogue, run->job.account, &acc, err) < 0 ||
@@ -244,7 +246,7 @@ static int import(struct running *run, struct import_result *res, struct dr_err 
 		return -1;
 	if (run->image.status != IMAGE_CREATING)
 		return dr_fail(err, DR_CANCELLED, "the image is no longer being created");
-	job_lease_name(run->job.id, lease);
+	job_lease_name(&run->job, lease);
 	dr_copy(run->image.domain, sizeof run->image.domain,
 		cfg->dedup_global ? "global" : run->job.account);
 	o.url = run->job.url;
@@ -265,7 +267,7 @@ static void *import_main(void *arg)
 	struct import_result res;
 	struct dr_err err = DR_ERR_INIT;
 	struct dr_err later = DR_ERR_INIT;
-	char lease[32];
+	char lease[STORE_LEASE_TEXT];
 
 	if (import(run, &res, &err) == 0)
 		publish(run, &res, &err);
@@ -273,7 +275,7 @@ static void *import_main(void *arg)
 		err = run->quota;
 	if (dr_err_is_set(&err))
 		conclude(run, &err);
-	job_lease_name(run->job.id, lease);
+	job_lease_name(&run->job, lease);
 	if (store_unlease(r->cfg.store, lease, &later) < 0)
 		dr_log(DR_WARN, "what=unlease job=%lld error=\"%s\"", (long long)run->job.id,
 		       later.msg);
@@ -296,7 +298,8 @@ static bool start_one(struct job_runner *r)
 
 	if (!run)
 		return false;
-	rc = catalogue_job_claim(r->cfg.catalogue, r->cfg.owner, dr_wall(), JOB_LEASE_SECONDS,
+	snprintf(run->owner, sizeof run->owner, "%s.%u", r->cfg.owner, ++r->claims);
+	rc = catalogue_job_claim(r->cfg.catalogue, run->owner, dr_wall(), JOB_LEASE_SECONDS,
 				 r->cfg.imports_per_account, &run->job, &err);
 	if (rc <= 0) {
 		if (rc < 0)

@@ -6,8 +6,9 @@
  *   import thread: ingest/import (processes) --> publish | fail | retry | cancelled
  *
  * A job is leased for JOB_LEASE_SECONDS and renewed while it runs; a crashed owner's lease runs out
- * and another takes the job. The store's lease "job-<id>" covers what the import wrote until the
- * image's row exists or the job is over. Progress is written at most once a second. */
+ * and another takes the job. The store's lease "job-<id>-<attempt>" covers what the import wrote
+ * until the image's row exists or the attempt is over: an attempt that was taken over ends its own
+ * lease and not its successor's. Progress is written at most once a second. */
 #ifndef DR_JOB_RUNNER_H
 #define DR_JOB_RUNNER_H
 
@@ -22,7 +23,7 @@ struct job_runner;
 struct job_config {
 	struct catalogue *catalogue; /* borrowed, as everything here */
 	struct store *store;
-	const char *owner; /* names this daemon: "<node>/<pid>" */
+	const char *owner; /* names this daemon: "<node>/<pid>"; an attempt's adds ".<number>" */
 	unsigned imports;  /* at once, in all */
 	uint64_t imports_per_account;
 	uint64_t account_stored_bytes; /* default quota; 0 = none */
@@ -36,8 +37,8 @@ int job_runner_start(struct job_runner **ret, const struct job_config *cfg, stru
 void job_runner_wake(struct job_runner *r);
 /* job_runner_stop: no new jobs; running ones go back to the queue; waits for them. NULL is fine. */
 void job_runner_stop(struct job_runner *r);
-/* job_lease_name: the store's lease of a job. */
-void job_lease_name(int64_t job, char ret[static 32]);
+/* job_lease_name: the store's lease of one attempt at a job. */
+void job_lease_name(const struct job *job, char ret[static STORE_LEASE_TEXT]);
 /* job_reason_text: "code: sentence" as the tenant sees it. */
 void job_reason_text(const struct dr_err *err, char ret[static REASON_TEXT]);
 

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The import from end to end: real tools make the sources and judge what comes out."""
+import contextlib
 import hashlib
 import json
 import os
@@ -7,6 +8,7 @@ import random
 import re
 import shutil
 import signal
+import sqlite3
 import subprocess
 import time
 
@@ -220,7 +222,8 @@ def test_a_server_killed_in_the_middle_takes_the_import_up_again(fresh, source, 
     assert image["checksum"] == "sha256:" + hashlib.sha256(disk.read_bytes()).hexdigest()
     raw = object_of(api, image, tmp_path / "raw", "?format=raw")
     assert raw.read_bytes() == disk.read_bytes()
-    daemon.admin("store", "collect", "--now")
+    # The dead one's lease is over, too.
+    wait_for(lambda: daemon.admin("store", "collect", "--now")["leased"]["chunks"] == 0)
     assert daemon.admin("store", "check", "--full")["problems"] == 0
 
 
@@ -438,3 +441,36 @@ def test_what_follows_a_qcow2_file_is_read_to_its_end(api, source, disk, tmp_pat
     source.files["followed"] = (tmp_path / "q").read_bytes() + bytes(9 * MIB)
     image = api.settled(api.register(source.url("followed")))
     assert image["checksum"] == "sha256:" + hashlib.sha256(source.files["followed"]).hexdigest()
+
+
+def imports_of(pid):
+    """The launchers that a daemon has running."""
+    found = []
+    for p in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            name, parent = re.search(r"\((.*)\) \S (\d+)", open(f"/proc/{p}/stat").read()).groups()
+        except OSError:
+            continue
+        if name == "darkroom-import" and int(parent) == pid:
+            found.append(int(p))
+    return found
+
+
+def test_a_runner_that_lost_its_lease_stops_and_leaves_the_next_ones_chunks(fresh, source, disk):
+    daemon = fresh()
+    api = Tenant(daemon).api()
+    source.files["overslept"] = disk
+    image = api.register(source.url("overslept", rate=400_000))
+    wait_for(lambda: imports_of(daemon.process.pid))
+
+    def taken_over():
+        # As after a long sleep of the machine: nobody has renewed the lease.
+        with contextlib.closing(sqlite3.connect(daemon.data / "catalogue.sqlite", timeout=30)) as db, db:
+            db.execute("UPDATE jobs SET lease_until = 1 WHERE state = 'running' AND attempts = 1")
+            return db.execute("SELECT attempts FROM jobs").fetchone()[0] == 2
+    wait_for(taken_over)
+    wait_for(lambda: len(imports_of(daemon.process.pid)) == 1, patience=5)
+    wait_for(lambda: daemon.admin("store", "collect", "--now")["leased"]["chunks"])
+    api.settled(image)
+    daemon.admin("store", "collect", "--now", "--set", "store.collect_grace=0")
+    assert daemon.admin("store", "check", "--full")["problems"] == 0
