@@ -169,8 +169,12 @@ static int user_create(struct admin *a, const char *const *words, struct dr_err 
 	dr_copy(u.name, sizeof u.name, a->o->name ? a->o->name : words[0]);
 	auth_new_token(password);
 	password[20] = 0;
-	if (catalogue_account_get(a->catalogue, a->o->account, &acc, err) < 0 ||
-	    auth_password_hash(password, hash, err) < 0 ||
+	if (catalogue_account_get(a->catalogue, a->o->account, &acc, err) < 0) {
+		if (err->code == DR_NOT_FOUND)
+			err->code = DR_INVALID; /* what was not found is not EMAIL */
+		return dr_while(err, "%s", a->o->account);
+	}
+	if (auth_password_hash(password, hash, err) < 0 ||
 	    catalogue_user_create(a->catalogue, &u, hash, acc.id, err) < 0)
 		return -1;
 	admin_print(a, json_pack("{s:s, s:s, s:s, s:s}", "id", u.id, "account_id", acc.id, "email",
@@ -329,8 +333,9 @@ void daemon_admin_help(FILE *out)
 	      "Works on the data directory, also while the server runs. --json prints JSON.\n\n",
 	      out);
 	for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
-		fprintf(out, "  %s %s %s\n        %s\n", commands[i].noun, commands[i].verb,
-			commands[i].args, commands[i].help);
+		fprintf(out, "  %s%s%s%s%s\n        %s\n", commands[i].noun,
+			*commands[i].verb ? " " : "", commands[i].verb,
+			*commands[i].args ? " " : "", commands[i].args, commands[i].help);
 }
 
 static const struct admin_command *find(const struct options *o, unsigned *ret_first,
@@ -351,8 +356,8 @@ static const struct admin_command *find(const struct options *o, unsigned *ret_f
 			c->verb, c->args);
 		return NULL;
 	}
-	dr_fail(err, DR_INVALID, "admin %s %s is no command; see: darkroomd admin --help", noun,
-		verb);
+	dr_fail(err, DR_INVALID, "admin%s%s%s%s is no command; see: darkroomd admin --help",
+		*noun ? " " : "", noun, *verb ? " " : "", verb);
 	return NULL;
 }
 
@@ -374,10 +379,11 @@ int daemon_admin(const struct options *o)
 		rc = wire_catalogue_open(&a.catalogue, a.cfg.catalogue_url, &err);
 	if (rc == 0)
 		rc = auth_init(&err);
-	if (rc == 0)
+	if (rc == 0) {
 		rc = c->run(&a, o->words + first, &err);
-	if (rc < 0 && err.code == DR_NOT_FOUND && c->count > 0)
-		dr_while(&err, "%s", o->words[first]);
+		if (rc < 0 && err.code == DR_NOT_FOUND && c->count > 0)
+			dr_while(&err, "%s", o->words[first]);
+	}
 	store_close(a.store);
 	catalogue_close(a.catalogue);
 	config_done(&a.cfg);

@@ -37,10 +37,11 @@ static const struct key keys[] = {
 	{"http.idle_seconds", V_SECONDS, AT(http_idle_seconds), "60",
 	 "an idle connection is closed after this"},
 	{"import.allow", V_TEXT, AT(import_allow), "",
-	 "private ranges imports may reach: CIDR or CIDR:port, comma-separated"},
+	 "private ranges imports may reach: CIDR (every port) or CIDR:port, comma-separated"},
 	{"import.deny", V_TEXT, AT(import_deny), "",
 	 "further ranges imports may not reach: CIDR, comma-separated"},
-	{"import.ports", V_TEXT, AT(import_ports), "80,443,8080,8443", "ports of sources"},
+	{"import.ports", V_TEXT, AT(import_ports), "80,443,8080,8443",
+	 "ports of sources that import.allow does not name"},
 	{"import.concurrent", V_COUNT, AT(import_concurrent), "0",
 	 "imports running at once; 0 = one per processor"},
 	{"import.per_account", V_COUNT, AT(import_per_account), "2",
@@ -160,6 +161,12 @@ static int on_line(void *arg, const char *section, const char *name, const char 
 
 	if (!name)
 		return 1;
+	if (dr_err_is_set(l->err)) /* the parser goes on; the first mistake is told */
+		return 0;
+	if (!*section) {
+		dr_fail(l->err, DR_INVALID, "a setting stands under its [section]");
+		return 0;
+	}
 	buf_printf(&full, "%s.%s", section, name);
 	return put_by_name(l->config, buf_str(&full), value ? value : "", l->err) == 0;
 }

@@ -74,7 +74,7 @@ static void check_spool(struct diagnosis *d, const struct config *c)
 
 	buf_printf(&path, "%s/spool", c->data);
 	fd = helper_scratch(buf_str(&path), &err);
-	verdict(d, "spool", fd < 0 ? -1 : 0, &err);
+	verdict(d, "spool", fd < 0 ? dr_while(&err, "%s", buf_str(&path)) : 0, &err);
 }
 
 static void check_space(struct diagnosis *d, const struct config *c)

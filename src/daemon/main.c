@@ -246,6 +246,13 @@ int main(int argc, char **argv)
 		return print_help(o.word_count == 0                 ? NULL
 				  : strcmp(o.words[0], "help") == 0 ? o.words[1]
 								    : o.words[0]);
+	if (o.word_count > 1 &&
+	    (strcmp(o.words[0], "init") == 0 || strcmp(o.words[0], "serve") == 0)) {
+		fprintf(stderr,
+			"darkroomd: %s takes options only, not %s\nTry: darkroomd %s --help\n",
+			o.words[0], o.words[1], o.words[0]);
+		return 2;
+	}
 	for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
 		if (strcmp(commands[i].name, o.words[0]) == 0)
 			return commands[i].run(&o);

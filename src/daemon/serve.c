@@ -22,6 +22,7 @@
 #include "job/runner.h"
 #include "library/library.h"
 #include "swift/swift.h"
+#include "transport/policy.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
 #include "util/log.h"
@@ -143,7 +144,8 @@ static int split_listen(const char *text, char host[static 256], uint16_t *ret, 
 	size_t n = colon ? (size_t)(colon - text) : 0;
 
 	if (!colon || n == 0 || n >= 256 || !dr_parse_u64(colon + 1, 0, 65535, &port))
-		return dr_fail(err, DR_INVALID, "http.listen takes HOST:PORT");
+		return dr_fail(err, DR_INVALID,
+			       "http.listen takes HOST:PORT, such as 127.0.0.1:8877");
 	if (text[0] == '[' && text[n - 1] == ']') {
 		text++;
 		n -= 2;
@@ -235,6 +237,23 @@ static void log_policy(const struct daemon *d)
 	}
 }
 
+/* check_policy: what is wrong in it is said now, not by every import. */
+static int check_policy(const struct daemon *d, struct dr_err *err)
+{
+	DR_CLEANUP(transport_policy_done) struct transport_policy p;
+
+	transport_policy_init(&p);
+	for (size_t i = 0; d->allow[i]; i++)
+		if (transport_policy_allow(&p, d->allow[i], err) < 0)
+			return dr_while(err, "import.allow");
+	for (size_t i = 0; d->deny[i]; i++)
+		if (transport_policy_deny(&p, d->deny[i], err) < 0)
+			return dr_while(err, "import.deny");
+	if (transport_policy_set_ports(&p, d->cfg.import_ports, err) < 0)
+		return dr_while(err, "import.ports");
+	return 0;
+}
+
 static int start(struct daemon *d, struct dr_err *err)
 {
 	static const char *const levels[] = {"debug", "info", "warn", "error"};
@@ -246,12 +265,18 @@ static int start(struct daemon *d, struct dr_err *err)
 	d->deny = config_list(d->cfg.import_deny);
 	if (!d->allow || !d->deny)
 		return dr_fail_nomem(err);
+	if (check_policy(d, err) < 0)
+		return -1;
+	/* Before the lock, which would be made in a directory that is none of ours. */
+	if (wire_catalogue_open(&d->catalogue, d->cfg.catalogue_url, err) < 0)
+		return dr_while(err, "catalogue");
 	if (take_lock(d, err) < 0 || auth_init(err) < 0)
 		return -1;
 	name_owner(d);
+	/* A restored data directory has none. */
 	snprintf(d->spool, sizeof d->spool, "%s/spool", d->cfg.data);
-	if (wire_catalogue_open(&d->catalogue, d->cfg.catalogue_url, err) < 0)
-		return dr_while(err, "catalogue");
+	if (mkdir(d->spool, 0700) != 0 && errno != EEXIST)
+		return dr_fail_errno(err, "cannot make %s", d->spool);
 	if (wire_store_open(&d->store, d->cfg.store_url, err) < 0)
 		return dr_while(err, "store");
 	if (reclaim(d, err) < 0)

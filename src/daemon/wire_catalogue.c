@@ -23,5 +23,13 @@ int wire_catalogue_open(struct catalogue **ret, const char *url, struct dr_err *
 {
 	const char *path;
 
-	return path_of(url, &path, err) < 0 ? -1 : catalogue_open_sqlite(ret, path, err);
+	if (path_of(url, &path, err) < 0)
+		return -1;
+	if (catalogue_open_sqlite(ret, path, err) == 0)
+		return 0;
+	if (err->code != DR_NOT_FOUND)
+		return dr_while(err, "%s", path);
+	dr_err_clear(err);
+	return dr_fail(err, DR_NOT_FOUND,
+		       "%s does not exist; darkroomd init makes a data directory", path);
 }

@@ -70,8 +70,14 @@ def test_help_on_every_level(words, needle):
     (("serve", "--data", "{data}", "--set", "import.virtual_bytes=lots"), "takes a size"),
     (("serve", "--data", "{data}", "--set", "store.dedup=maybe"), "account or global"),
     (("serve", "--data", "{data}", "--listen", "nowhere"), "HOST:PORT"),
+    (("serve", "--data", "{data}", "--set", "import.allow=lan"), 'import.allow: address range "lan"'),
+    (("serve", "--data", "{data}", "--set", "import.deny=10.0.0.0/8,x"), "import.deny"),
+    (("serve", "--data", "{data}", "--set", "import.ports=99999"), "import.ports"),
+    (("serve", "--data", "{data}/spool"), "{data}/spool/catalogue.sqlite does not exist; darkroomd init"),
     (("serve", "--data", "{data}", "--config", "/nonexistent.conf"), "no such file"),
     (("admin", "account", "limits", "acc-zzzzz", "--data", "{data}"), "acc-zzzzz: no such account"),
+    (("admin", "account", "limits", "acc-zzzzz", "--data", "/nonexistent"), "darkroomd: /nonexistent does not exist"),
+    (("admin", "user", "create", "a@b", "--account", "acc-zzzzz", "--data", "{data}"), "darkroomd: acc-zzzzz: no such"),
     (("admin", "job", "cancel", "x", "--data", "{data}"), "is a number"),
     (("admin", "client", "create", "acc-zzzzz", "--group", "both", "--data", "{data}"), "full or storage"),
 ])
@@ -79,10 +85,11 @@ def test_mistakes_are_named(tmp_path, words, needle):
     data = tmp_path / "data"
     darkroomd("init", "--data", data)
     done = darkroomd(*(w.format(data=data) for w in words), expect=1)
-    assert needle.lower() in done.stderr.lower(), done.stderr
+    assert needle.format(data=data).lower() in done.stderr.lower(), done.stderr
+    assert list((data / "spool").iterdir()) == []
 
 
-@pytest.mark.parametrize("words", [("frobnicate",), ("--frobnicate",), ("admin", "image"), ("admin", "account", "create")])
+@pytest.mark.parametrize("words", [("frobnicate",), ("--frobnicate",), ("serve", "now"), ("admin", "image"), ("admin", "account", "create")])
 def test_unknown_words_are_usage_errors(words):
     darkroomd(*words, expect=2)
 
@@ -96,6 +103,9 @@ def test_the_configuration_file_is_read_and_options_win(tmp_path, fresh):
     (daemon.data / "darkroom.conf").write_text("[import]\nno_such = 1\n")
     done = darkroomd("serve", "--data", daemon.data, expect=1)
     assert "line 2" in done.stderr and "import.no_such" in done.stderr
+    (daemon.data / "darkroom.conf").write_text("per_account = 7\n[import]\nno_such = 1\n")
+    done = darkroomd("serve", "--data", daemon.data, expect=1)
+    assert "line 1" in done.stderr and "[section]" in done.stderr
 
 
 def test_the_service_manager_is_told(tmp_path):
