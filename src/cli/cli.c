@@ -67,6 +67,10 @@ static int open_config(struct cli *cli, const struct args *globals, const struct
 	account = account ? account : args_get(globals, "account");
 	if (config_open(&cli->config, client, account, err) < 0)
 		return -1;
+	if (!config_client(cli->config, 0) && !c->without_client)
+		return dr_fail(err, DR_INVALID,
+			       "No client is configured. Add one: brightbox config client_add "
+			       "CLIENT-ID SECRET API-URL");
 	if (!cli->config->client && !c->without_client)
 		return dr_fail(err, DR_INVALID,
 			       "You must specify a default client using brightbox config "

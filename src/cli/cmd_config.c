@@ -229,9 +229,12 @@ static const struct option user_options[] = {
 	{'p', "password", "PASSWORD", "Password; asked for when not given"},
 };
 
+static const char url_details[] =
+	"Without api-url it is $BRIGHTBOX_API_URL, and without that\n" LOGIN_API_URL ".\n";
+
 static const struct subcommand subs[] = {
 	{"client_add", "client-id secret [api-url [auth-url]]",
-	 "Add new API client details to config", NULL, OPTIONS(client_options), client_add},
+	 "Add new API client details to config", url_details, OPTIONS(client_options), client_add},
 	{"client_default",
 	 "alias",
 	 "Set the default API client in the config",
@@ -246,7 +249,7 @@ static const struct subcommand subs[] = {
 	 {NULL, 0},
 	 client_remove},
 	{"user_add", "email client-id secret [api-url [auth-url]]",
-	 "Add new user credentials to config", NULL, OPTIONS(user_options), user_add},
+	 "Add new user credentials to config", url_details, OPTIONS(user_options), user_add},
 };
 
 const struct command command_config = {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -37,7 +38,7 @@ static int choose_file(const char *asked, const char *id, enum download_format f
 		return dr_fail(err, DR_INVALID, "%s is not a regular file", asked);
 	if (asked)
 		buf_puts(&name, asked);
-	if (exists && S_ISDIR(st.st_mode))
+	if (exists && S_ISDIR(st.st_mode) && asked[strlen(asked) - 1] != '/')
 		buf_putc(&name, '/');
 	if (!asked || (exists && S_ISDIR(st.st_mode)))
 		buf_printf(&name, "%s.%s", id, download_format_name(format));

@@ -254,7 +254,7 @@ static const struct option register_options[] = {
 	{'m', "mode", "MODE", "virtio (default) or compatibility"},
 	{'p', "public", "BOOL", "Visible to all accounts: true or false (default)"},
 	{0, "min-ram", "MB", "RAM a server needs at least"},
-	{0, "checksum", "ALG:HEX", "Refuse a download that does not match: sha256:…"},
+	{0, "checksum", "ALG:HEX", "Refuse a source that does not match: sha256, sha512 or md5"},
 	{'w', "wait", NULL, "Wait until it is available, showing how far it is"},
 };
 

@@ -23,8 +23,9 @@ static int check_checksum(const char *text, struct dr_err *err)
 	if (colon && (size_t)(colon - text) < sizeof name)
 		memcpy(name, text, (size_t)(colon - text));
 	if (!hash_kind_parse(name, &kind) || !hex_decode(colon + 1, value, hash_bytes(kind)))
-		return dr_fail(err, DR_INVALID,
-			       "The checksum must be ALGORITHM:HEX, like sha256:0123…");
+		return dr_fail(
+			err, DR_INVALID,
+			"The checksum must be sha256:, sha512: or md5: and all its hex digits");
 	return 0;
 }
 

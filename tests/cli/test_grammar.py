@@ -110,6 +110,12 @@ def test_without_a_client_every_command_asks_for_one(bare):
                        "client_default\n")
 
 
+def test_without_any_client_the_error_says_how_to_add_one(bare):
+    got = bare("images")
+    assert (got.code, got.err) == (1, "ERROR: No client is configured. Add one: brightbox config client_add "
+                                      "CLIENT-ID SECRET API-URL\n")
+
+
 def test_an_unknown_client_is_named(cli):
     got = cli("-c", "nobody", "images")
     assert (got.code, got.err) == (

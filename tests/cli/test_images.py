@@ -248,7 +248,7 @@ def test_register_sends_every_member(cli, api, options, body):
     (["-a", "x86_64", "--url", URL, "--min-ram", "much"],
      "The minimum RAM must be a number of MB"),
     (["-a", "x86_64", "--url", URL, "--checksum", "sha256:123"],
-     "The checksum must be ALGORITHM:HEX, like sha256:0123…"),
+     "The checksum must be sha256:, sha512: or md5: and all its hex digits"),
 ])
 def test_register_checks_before_it_asks(cli, api, options, complaint):
     got = cli("images", "register", *options)
