@@ -95,8 +95,12 @@ _brightbox_resolve() {
 	[[ $found == \?* ]] || echo "$found"
 }
 
-# How many words the option takes away from the line: 1 when it has a value of its own.
+# Whether the option $1 of the subcommand "$2" takes the next word.
 _brightbox_takes_value() {
+	case "$2 $1" in
+	"images list -a") return 1 ;;
+	*" -a" | "images list -s") return 0 ;;
+	esac
 	case $1 in
 	*=*) return 1 ;;
 	-c | --client | --account | -n | -d | -u | -m | -p | -l | -t | -f) return 0 ;;
@@ -120,7 +124,7 @@ _brightbox() {
 	for ((i = 1; i < ${#words[@]} - 1; i++)); do
 		word=${words[i]}
 		if [[ $word == -* ]]; then
-			_brightbox_takes_value "$word" && ((i++))
+			_brightbox_takes_value "$word" "$command ${sub:-list}" && ((i++))
 		elif [[ -z $command && help == "$word" ]]; then
 			helping=yes
 		elif [[ -z $command ]]; then
