@@ -28,6 +28,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include "ingest/helper.h"
 #include "ingest/report.h"
@@ -148,6 +149,11 @@ static const int never[] = {
 	SCMP_SYS(accept),
 	SCMP_SYS(accept4),
 	SCMP_SYS(kill),
+	SCMP_SYS(tkill),
+	SCMP_SYS(rt_sigqueueinfo),
+	SCMP_SYS(rt_tgsigqueueinfo),
+	SCMP_SYS(pidfd_open),
+	SCMP_SYS(pidfd_send_signal),
 	SCMP_SYS(name_to_handle_at),
 	SCMP_SYS(open_by_handle_at),
 	SCMP_SYS(openat2),
@@ -177,6 +183,23 @@ static const int never[] = {
 	SCMP_SYS(fchownat),
 };
 
+/* confine_signals: without a user of its own this process could end or cripple the daemon: by a
+ * signal, by the signal that another's descriptor sends (fcntl), by a limit. */
+static int confine_signals(scmp_filter_ctx c, uint32_t no)
+{
+	static const scmp_datum_t owners[] = {F_SETOWN, F_SETOWN_EX, F_SETSIG};
+	int rc = seccomp_rule_add(c, no, SCMP_SYS(tgkill), 1,
+				  SCMP_A0_64(SCMP_CMP_NE, (scmp_datum_t)getpid()));
+
+	if (rc == 0)
+		rc = seccomp_rule_add(c, no, SCMP_SYS(prlimit64), 1, SCMP_A0_64(SCMP_CMP_NE, 0));
+	/* The kernel looks at the low half of the command only. */
+	for (size_t i = 0; rc == 0 && i < sizeof owners / sizeof *owners; i++)
+		rc = seccomp_rule_add(c, no, SCMP_SYS(fcntl), 1,
+				      SCMP_A1_64(SCMP_CMP_MASKED_EQ, UINT32_MAX, owners[i]));
+	return rc;
+}
+
 /* confine_syscalls: the process keeps sockets, threads, memory and reading files (the resolver's,
  * the trust store), and loses what an attacker in it would reach for next. */
 static int confine_syscalls(struct dr_err *err)
@@ -202,6 +225,8 @@ static int confine_syscalls(struct dr_err *err)
 		if (rc == 0)
 			rc = seccomp_rule_add_array(c, no, SCMP_SYS(openat), 1, &flags);
 	}
+	if (rc == 0)
+		rc = confine_signals(c, no);
 	/* Threads, but no processes. The arguments of clone3 cannot be seen; libc then uses clone.
 	 */
 	if (rc == 0)
