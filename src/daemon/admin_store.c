@@ -19,12 +19,14 @@ static void print_tally(const char *what, const struct store_tally *t)
 
 int admin_store_collect(struct admin *a, const char *const *words, struct dr_err *err)
 {
+	struct collect_options opt = {0};
 	struct store_sweep_stats s;
 
 	(void)words;
-	if (admin_store(a, err) < 0 ||
-	    collect_once(a->catalogue, a->store, a->o->now ? 0 : a->cfg.store_grace_seconds, &s,
-			 err) < 0)
+	if (admin_store(a, err) < 0)
+		return -1;
+	opt.grace_seconds = a->o->now ? 0 : a->cfg.store_grace_seconds;
+	if (collect_once(a->catalogue, a->store, &opt, &s, err) < 0)
 		return -1;
 	if (a->o->json) {
 		admin_print(a, json_pack("{s:o, s:o, s:o, s:o}", "freed", tally_json(&s.freed),

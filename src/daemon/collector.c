@@ -79,17 +79,16 @@ static int visit_lease(void *arg, const char *lease, bool ended, struct dr_err *
 	return finished ? store_unlease(v->store, lease, err) : 0;
 }
 
-int collect_once(struct catalogue *c, struct store *st, uint64_t grace_seconds,
+int collect_once(struct catalogue *c, struct store *st, const struct collect_options *opt,
 		 struct store_sweep_stats *ret, struct dr_err *err)
 {
 	struct lease_visit v = {c, st};
 	const struct collect_roots roots = {each_root, c};
-	const struct collect_options opt = {.grace_seconds = grace_seconds};
 
 	memset(ret, 0, sizeof *ret);
 	if (store_each_lease(st, visit_lease, &v, err) < 0)
 		return -1;
-	return manifest_collect(st, &roots, &opt, ret, err);
+	return manifest_collect(st, &roots, opt, ret, err);
 }
 
 /* ---- check ---- */
@@ -157,8 +156,21 @@ int check_once(struct catalogue *c, struct store *st, bool full,
 
 /* ---- the thread ---- */
 
+static bool stopping(void *arg)
+{
+	struct collector *g = arg;
+	bool stop;
+
+	dr_lock(&g->lock);
+	stop = g->stop;
+	dr_unlock(&g->lock);
+	return stop;
+}
+
 static void collect_and_log(struct collector *g)
 {
+	const struct collect_options opt = {
+		.grace_seconds = g->grace_seconds, .stop = stopping, .stop_arg = g};
 	struct dr_err err = DR_ERR_INIT;
 	struct store_sweep_stats s;
 	uint64_t began = dr_now_ms();
@@ -167,9 +179,9 @@ static void collect_and_log(struct collector *g)
 		dr_log(DR_WARN, "what=prune error=\"%s\"", err.msg);
 		dr_err_clear(&err);
 	}
-	if (collect_once(g->catalogue, g->store, g->grace_seconds, &s, &err) < 0) {
-		dr_log(err.code == DR_BUSY ? DR_INFO : DR_ERROR, "what=collect error=\"%s\"",
-		       err.msg);
+	if (collect_once(g->catalogue, g->store, &opt, &s, &err) < 0) {
+		dr_log(err.code == DR_BUSY || err.code == DR_CANCELLED ? DR_INFO : DR_ERROR,
+		       "what=collect error=\"%s\"", err.msg);
 		return;
 	}
 	dr_log(DR_INFO, "what=collect freed_chunks=%llu freed_bytes=%llu kept_chunks=%llu ms=%llu",

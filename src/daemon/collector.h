@@ -16,10 +16,10 @@ struct collector;
 int collector_start(struct collector **ret, struct catalogue *c, struct store *st,
 		    uint64_t interval_seconds, uint64_t grace_seconds, struct dr_err *err)
 	DR_MUST_CHECK;
-void collector_stop(struct collector *g); /* NULL is fine; waits for a running collection */
+void collector_stop(struct collector *g); /* NULL is fine; ends a running collection early */
 
 /* collect_once: ends the leases of jobs that are over, then collects. */
-int collect_once(struct catalogue *c, struct store *st, uint64_t grace_seconds,
+int collect_once(struct catalogue *c, struct store *st, const struct collect_options *opt,
 		 struct store_sweep_stats *ret, struct dr_err *err) DR_MUST_CHECK;
 /* check_once: manifest_check over the catalogue's images; problem as there. */
 int check_once(struct catalogue *c, struct store *st, bool full,

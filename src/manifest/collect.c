@@ -11,12 +11,21 @@ struct collection {
 	struct store *st;
 	struct store_sweep *sweep;
 	struct mark mark;
+	const struct collect_options *opt;
 };
 
 static void collection_done(struct collection *c)
 {
 	store_sweep_end(c->sweep);
 	mark_done(&c->mark);
+}
+
+/* go_on: 0, or -1 when the caller wants its thread back. */
+static int go_on(const struct collection *c, struct dr_err *err)
+{
+	if (c->opt->stop && c->opt->stop(c->opt->stop_arg))
+		return dr_fail(err, DR_CANCELLED, "the collection was stopped");
+	return 0;
 }
 
 static int mark_manifest(struct collection *c, const char *domain, const struct digest *id,
@@ -41,7 +50,7 @@ static int mark_root(void *arg, enum collect_kind kind, const char *domain, cons
 {
 	struct collection *c = arg;
 
-	if (mark_add(&c->mark, mark_print(domain, true, id, 0), err) < 0)
+	if (go_on(c, err) < 0 || mark_add(&c->mark, mark_print(domain, true, id, 0), err) < 0)
 		return -1;
 	return kind == COLLECT_MANIFEST ? mark_manifest(c, domain, id, err) : 0;
 }
@@ -65,6 +74,7 @@ int manifest_collect(struct store *st, const struct collect_roots *roots,
 	DR_CLEANUP(collection_done)
 	struct collection c = {
 		.st = st,
+		.opt = opt,
 		.mark.max_bytes = opt->memory_bytes ? opt->memory_bytes : COLLECT_MEMORY_BYTES,
 	};
 	unsigned lo = 0;
@@ -80,7 +90,8 @@ int manifest_collect(struct store *st, const struct collect_roots *roots,
 		    store_sweep_held(c.sweep, mark_held, &c, err) < 0)
 			return -1;
 		for (; lo < c.mark.hi; lo++)
-			if (store_sweep_shard(c.sweep, lo, is_marked, &c, opt->grace_seconds, ret,
+			if (go_on(&c, err) < 0 ||
+			    store_sweep_shard(c.sweep, lo, is_marked, &c, opt->grace_seconds, ret,
 					      err) < 0)
 				return -1;
 	}

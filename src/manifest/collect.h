@@ -33,6 +33,9 @@ struct collect_options {
 				 */
 	size_t memory_bytes;    /* for marks; 0: COLLECT_MEMORY_BYTES */
 	bool dry;               /* count only */
+	/* stop: asked all along; true ends the collection with CANCELLED. NULL: never. */
+	bool (*stop)(void *arg);
+	void *stop_arg;
 };
 
 #define COLLECT_MEMORY_BYTES ((size_t)256 << 20) /* about 8 million distinct chunks per pass */
@@ -40,7 +43,7 @@ struct collect_options {
 /* manifest_collect: *ret is filled also on failure, with what was done before.
  * 0, or -1: BUSY (another collection runs); CORRUPT, NOT_FOUND (the manifest of something live
  * cannot be read: what it needs is unknown, so nothing is removed in that pass); IO; NO_MEMORY; or
- * what roots->each failed with. Blocks for long. */
+ * what roots->each failed with; CANCELLED. Blocks for long. */
 int manifest_collect(struct store *st, const struct collect_roots *roots,
 		     const struct collect_options *opt, struct store_sweep_stats *ret,
 		     struct dr_err *err) DR_MUST_CHECK;

@@ -131,6 +131,31 @@ static void what_images_share_stays_while_one_of_them_lives(void **state)
 	assert_int_equal(stats.kept.chunks + stats.kept.blobs, 0);
 }
 
+static bool stop_when_asked_again(void *arg)
+{
+	unsigned *asked = arg;
+
+	return ++*asked > 2;
+}
+
+static void a_collection_stops_when_it_is_told_to(void **state)
+{
+	struct fixture *f = *state;
+	struct collect_roots roots = {.each = each_root, .arg = f};
+	unsigned asked = 0;
+	struct collect_options opt = {.stop = stop_when_asked_again, .stop_arg = &asked};
+	struct store_sweep_stats stats;
+	struct dr_err err = DR_ERR_INIT;
+
+	add_image(f, &first);
+	assert_int_equal(manifest_collect(f->st, &roots, &opt, &stats, &err), -1);
+	assert_int_equal(err.code, DR_CANCELLED);
+	assert_int_equal(asked, 3); /* the image's manifest, one shard, and no more */
+	dr_err_clear(&err);
+	assert_int_equal(collect(f, 0, false, &stats, &err), 0);
+	assert_int_equal(stats.kept.chunks, 3);
+}
+
 static void the_same_bytes_in_another_domain_are_another_chunk(void **state)
 {
 	struct fixture *f = *state;
@@ -300,6 +325,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		CASE(what_images_share_stays_while_one_of_them_lives),
+		CASE(a_collection_stops_when_it_is_told_to),
 		CASE(the_same_bytes_in_another_domain_are_another_chunk),
 		CASE(nothing_is_removed_while_a_live_manifest_cannot_be_read),
 		CASE(a_held_manifest_keeps_its_chunks),
