@@ -88,8 +88,13 @@ static int end_chunk(struct inspection *in, struct dr_err *err)
 
 static int take(struct inspection *in, const uint8_t *p, uint64_t len, struct dr_err *err)
 {
+	const uint64_t most = MANIFEST_MAX_CHUNKS * CHUNK;
 	uint64_t n;
 
+	/* The decoder's own limit is lower; but it is the decoder's. */
+	if (len > most - in->pos)
+		return dr_fail(err, DR_CORRUPT, "the decoder claims a disk of more than %llu bytes",
+			       (unsigned long long)most);
 	while (len > 0) {
 		/* Whole chunks of zeros pass without being looked at. */
 		if (!p && in->filled == 0 && len >= CHUNK) {
@@ -154,6 +159,11 @@ static void *watch_main(void *arg)
 		ring_abandon(w->in->source);
 	} else if (info.si_status == 2) {
 		dr_fail(&crash, DR_IO, "the decoder could not start");
+		ring_finish(w->in->disk, &crash, NULL);
+		ring_abandon(w->in->source);
+	} else if (!ring_ended(w->in->disk)) {
+		dr_refuse(&crash, DR_CORRUPT, "decoder-crashed",
+			  "the decoder broke down on this file (status %d)", info.si_status);
 		ring_finish(w->in->disk, &crash, NULL);
 		ring_abandon(w->in->source);
 	}

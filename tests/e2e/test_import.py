@@ -425,6 +425,13 @@ def test_a_helper_that_ends_without_its_last_word_fails_the_import(with_helper, 
         assert api.settled(image, "failed")["status_reason"].startswith(expected[name])
 
 
+def test_inspect_outlives_a_decoder_without_a_last_word(disk, tmp_path):
+    (tmp_path / "darkroom-decode").symlink_to(shutil.which("true"))
+    done = subprocess.run([BIN / "darkroomd", "inspect", disk], capture_output=True, text=True, timeout=30,
+                          env={**os.environ, "DARKROOM_LIBEXEC": str(tmp_path)})
+    assert done.returncode == 1 and "decoder-crashed: " in done.stdout, done
+
+
 def test_an_import_that_hangs_runs_out_of_time(fresh, source, disk):
     daemon = fresh("import.total_seconds=5")
     api = Tenant(daemon).api()
