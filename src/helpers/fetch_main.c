@@ -189,10 +189,10 @@ static int confine_signals(scmp_filter_ctx c, uint32_t no)
 {
 	static const scmp_datum_t owners[] = {F_SETOWN, F_SETOWN_EX, F_SETSIG};
 	int rc = seccomp_rule_add(c, no, SCMP_SYS(tgkill), 1,
-				  SCMP_A0_64(SCMP_CMP_NE, (scmp_datum_t)getpid()));
+				  SCMP_A0_64(SCMP_CMP_NE, (scmp_datum_t)getpid(), 0));
 
 	if (rc == 0)
-		rc = seccomp_rule_add(c, no, SCMP_SYS(prlimit64), 1, SCMP_A0_64(SCMP_CMP_NE, 0));
+		rc = seccomp_rule_add(c, no, SCMP_SYS(prlimit64), 1, SCMP_A0_64(SCMP_CMP_NE, 0, 0));
 	/* The kernel looks at the low half of the command only. */
 	for (size_t i = 0; rc == 0 && i < sizeof owners / sizeof *owners; i++)
 		rc = seccomp_rule_add(c, no, SCMP_SYS(fcntl), 1,
