@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 BUILD := build
 .DEFAULT_GOAL := all
-.PHONY: all packages demo run test test-unit test-full bench fuzz install clean help
+.PHONY: all packages demo run test test-full bench install clean help
 
 all: packages
 	@tools/build $(BUILD)
@@ -41,4 +41,4 @@ help:
 	@echo "make run      a server in the foreground, with a client configured for it"
 	@echo "make test     every test; ends with 'N passed, N failed'"
 	@echo "make bench    measurements beside the tools people use today"
-	@echo "make install  into the prefix given to meson (PREFIX, DESTDIR as usual)"
+	@echo "make install  into /usr/local (meson configure build -Dprefix=DIR for another; DESTDIR as usual)"
