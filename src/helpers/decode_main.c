@@ -143,8 +143,8 @@ int main(void)
 		dr_refuse(&err, DR_LIMIT, "needs-memory",
 			  "decoding this file needs more memory than is allowed");
 	}
-	/* The scratch file goes before the good end is told: the committer's durability barrier would
-	 * otherwise write it out, only to be thrown away. */
+	/* The scratch file goes before the good end is told: the committer's durability barrier
+	 * would otherwise write it out, only to be thrown away. */
 	if (rc == 0) {
 		spool_close(st.spool);
 		close(HELPER_FD_SCRATCH);

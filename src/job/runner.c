@@ -18,6 +18,7 @@
 #define PROGRESS_MS 1000
 #define MAX_ATTEMPTS 3
 #define RETRY_SECONDS 5
+#define MAX_CLAIMS 50 /* restarts of the daemon count, too: a job that brings it down must end */
 
 struct job_runner {
 	struct job_config cfg;
@@ -244,6 +245,9 @@ static int import(struct running *run, struct import_result *res, struct dr_err 
 	    catalogue_account_get(cfg->catalogue, run->job.account, &acc, err) < 0 ||
 	    quota_left(run, &acc, &o.stored_bytes, err) < 0)
 		return -1;
+	if (run->job.attempts > MAX_CLAIMS)
+		return dr_fail(err, DR_CONFLICT, "claimed %u times and never finished",
+			       run->job.attempts);
 	if (run->image.status != IMAGE_CREATING)
 		return dr_fail(err, DR_CANCELLED, "the image is no longer being created");
 	job_lease_name(&run->job, lease);
