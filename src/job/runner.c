@@ -50,7 +50,11 @@ void job_lease_name(const struct job *job, char ret[static STORE_LEASE_TEXT])
 
 void job_reason_text(const struct dr_err *err, char ret[static REASON_TEXT])
 {
-	if (err->reason[0])
+	/* What exactly could not be written is the operator's business, and in the log. */
+	if (strcmp(err->reason, "no-space") == 0)
+		snprintf(ret, REASON_TEXT,
+			 "no-space: the library is full; ask the operator, then register again");
+	else if (err->reason[0])
 		snprintf(ret, REASON_TEXT, "%s: %s", err->reason, err->msg);
 	else
 		snprintf(ret, REASON_TEXT,
@@ -180,6 +184,12 @@ static void publish(struct running *run, const struct import_result *res, struct
 		       (unsigned long long)(dr_now_ms() - run->started_ms));
 }
 
+/* ours: it failed on this side, whatever the source was; the operator is to know. */
+static bool ours(const struct dr_err *err)
+{
+	return !err->reason[0] || err->code == DR_IO || strcmp(err->reason, "no-space") == 0;
+}
+
 /* conclude: a failed attempt becomes a retry, a failed image, or the end of a cancelled one. */
 static void conclude(struct running *run, const struct dr_err *why)
 {
@@ -209,7 +219,7 @@ static void conclude(struct running *run, const struct dr_err *why)
 			return;
 	}
 	dr_err_clear(&err);
-	dr_log(why->reason[0] ? DR_INFO : DR_ERROR,
+	dr_log(ours(why) ? DR_ERROR : DR_INFO,
 	       "what=import image=%s account=%s result=failed code=%s reason=%s error=\"%s\"",
 	       run->job.image, run->job.account, dr_code_name(why->code), why->reason, why->msg);
 	if (catalogue_job_fail(cfg->catalogue, run->job.id, run->owner, reason, &err) < 0)
