@@ -14,7 +14,7 @@ import time
 
 import pytest
 
-from conftest import BIN, Tenant, wait_for
+from conftest import BIN, Daemon, Tenant, wait_for
 
 MIB = 1 << 20
 
@@ -481,3 +481,29 @@ def test_a_runner_that_lost_its_lease_stops_and_leaves_the_next_ones_chunks(fres
     api.settled(image)
     daemon.admin("store", "collect", "--now", "--set", "store.collect_grace=0")
     assert daemon.admin("store", "check", "--full")["problems"] == 0
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A file system of 48 MiB."""
+    where = tmp_path / "small"
+    where.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=48M", "tmpfs", where], capture_output=True).returncode:
+        pytest.skip("cannot mount here")
+    yield where
+    subprocess.run(["umount", "-l", where], check=True)
+
+
+def test_a_full_disk_fails_the_image_and_passes_when_there_is_room(small_disk, source):
+    daemon = Daemon(small_disk).start()
+    try:
+        api = Tenant(daemon).api()
+        source.files["large"] = random.Random(9).randbytes(64 * MIB)
+        source.files["fits"] = random.Random(8).randbytes(4 * MIB)
+        failed = api.settled(api.register(source.url("large")), "failed")
+        assert failed["status_reason"].startswith("no-space: the library is full")
+        daemon.admin("store", "collect", "--now")
+        api.settled(api.register(source.url("fits")))
+        assert daemon.admin("store", "check", "--full")["problems"] == 0
+    finally:
+        assert daemon.stop() == 0
