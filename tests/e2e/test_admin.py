@@ -152,7 +152,9 @@ def test_a_user_is_created_with_a_password_that_works(daemon, tenant):
               expect=1)
 
 
-def test_marks_of_the_operator(daemon, api, source):
+def test_marks_of_the_operator(fresh, source):
+    daemon = fresh()
+    api = Tenant(daemon).api()
     source.files["official.raw"] = bytes(1024)
     image = api.settled(api.register(source.url("official.raw")))
     daemon.admin("image", "licence", image["id"], "Windows 2022")
