@@ -40,11 +40,6 @@ bool digest_equal(const struct digest *a, const struct digest *b)
 	return memcmp(a->b, b->b, DIGEST_BYTES) == 0;
 }
 
-int digest_compare(const struct digest *a, const struct digest *b)
-{
-	return memcmp(a->b, b->b, DIGEST_BYTES);
-}
-
 void digest_hex(const struct digest *d, char ret[static DIGEST_HEX])
 {
 	hex_encode(d->b, DIGEST_BYTES, ret);

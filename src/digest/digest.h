@@ -31,7 +31,6 @@ bool digest_equal(const struct digest *a, const struct digest *b);
 void digest_hex(const struct digest *d, char ret[static DIGEST_HEX]);
 /* digest_parse: exactly 64 hex digits of either case. */
 bool digest_parse(const char *hex, struct digest *ret);
-int digest_compare(const struct digest *a, const struct digest *b); /* byte order, for sorting */
 
 int hash_new(struct hash **ret, enum hash_kind kind, struct dr_err *err) DR_MUST_CHECK;
 void hash_free(struct hash *h);
