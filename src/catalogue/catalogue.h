@@ -216,7 +216,9 @@ struct job {
 	char checksum[160]; /* expected, "" */
 	char owner[64];     /* process that runs it */
 	int64_t lease_until;
-	unsigned attempts;
+	unsigned attempts; /* claims; all that are neither … */
+	unsigned failures; /* … failed by themselves … */
+	unsigned stops;    /* … nor given back by a stopping daemon were lost with their daemon */
 	int64_t created_at, not_before, finished_at;
 	char last_error[REASON_TEXT];
 };
@@ -327,18 +329,26 @@ int catalogue_object_stat(struct catalogue *c, const char *account, uint64_t *re
 /* ---- jobs ---- */
 
 /* catalogue_job_claim: the next job to run, leased to `owner` until `now + lease_seconds`. Fair:
- * queued jobs of the account with the fewest running imports first, then oldest; never above
- * per_account running for one account (an account's own limit wins). Also jobs whose lease ran out.
- * 1 and *ret, 0 when there is none. */
+ * the account with the fewest running imports first, of those the one that was served least
+ * recently (in the catalogue: a restart forgets nobody's turn); within an account first come, first
+ * served. Never above per_account running for one account (an account's own limit wins). Also jobs
+ * whose lease ran out. 1 and *ret, 0 when there is none. */
 int catalogue_job_claim(struct catalogue *c, const char *owner, int64_t now, int64_t lease_seconds,
 			uint64_t per_account, struct job *ret, struct dr_err *err) DR_MUST_CHECK;
 /* catalogue_job_renew: 1, or 0 when the job is no longer ours (cancelled or taken over). */
 int catalogue_job_renew(struct catalogue *c, int64_t id, const char *owner, int64_t until,
 			struct dr_err *err) DR_MUST_CHECK;
-/* catalogue_job_release: back to the queue (shutdown, or retry at not_before). CONFLICT when the
- * job is no longer ours. */
-int catalogue_job_release(struct catalogue *c, int64_t id, const char *owner, int64_t not_before,
-			  const char *why, struct dr_err *err) DR_MUST_CHECK;
+/* Why an attempt ends without an end of its job. */
+enum job_return {
+	RETURN_FAILED,   /* it failed by itself; counted in `failures` */
+	RETURN_STOPPING, /* its daemon stops; counted in `stops` */
+	RETURN_DIED,     /* its daemon is gone */
+};
+/* catalogue_job_release: back to the queue, not to be claimed before not_before; its image's
+ * progress begins anew. CONFLICT when the job is no longer ours.
+ *   why  what failed; "" */
+int catalogue_job_release(struct catalogue *c, int64_t id, const char *owner, enum job_return how,
+			  int64_t not_before, const char *why, struct dr_err *err) DR_MUST_CHECK;
 /* catalogue_job_fail: the job and its image failed. CONFLICT when the job is no longer ours.
  *   reason  "code: sentence" */
 int catalogue_job_fail(struct catalogue *c, int64_t id, const char *owner, const char *reason,
@@ -352,6 +362,19 @@ int catalogue_job_cancel(struct catalogue *c, int64_t id, struct dr_err *err)
 /* catalogue_job_retry: the failed image of this job -> creating, with a new job of the same source
  * (a new id, so that a lease of the old attempt cannot be taken for the new one's). */
 int catalogue_job_retry(struct catalogue *c, int64_t id, struct dr_err *err) DR_MUST_CHECK;
+enum job_wait {
+	WAIT_NONE,    /* nothing is queued for this image */
+	WAIT_SLOT,    /* one of the imports running in all must end */
+	WAIT_ACCOUNT, /* one of the account's own must end */
+	WAIT_RETRY,   /* the last attempt failed; the next one's time has not come */
+};
+/* catalogue_job_place: what an image's import waits for, and its place in the queue.
+ *   per_account   as for claim
+ *   ret_position  1 = the next; as things stand, and by turns: who comes later may be served
+ *                 earlier; 0 with WAIT_NONE */
+int catalogue_job_place(struct catalogue *c, const char *image, int64_t now, uint64_t per_account,
+			enum job_wait *ret, uint64_t *ret_position, struct dr_err *err)
+	DR_MUST_CHECK;
 /* catalogue_job_finished: whether a job (by the id in a lease's name) is over, for stale leases. A
  * job cancelled while it ran is over when its runner's lease has run out or was given back. Unknown
  * jobs are over. */

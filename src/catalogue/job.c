@@ -12,7 +12,7 @@
 
 #define JOB_COLUMNS                                                                     \
 	"id, kind, state, image, account, url, checksum, owner, lease_until, attempts," \
-	" created_at, not_before, finished_at, last_error"
+	" failures, stops, created_at, not_before, finished_at, last_error"
 
 static const char *const state_names[] = {
 	[JOB_QUEUED] = "queued", [JOB_RUNNING] = "running",     [JOB_DONE] = "done",
@@ -56,6 +56,8 @@ static void read_job(struct row *r, void *ret)
 	row_text(r, j->owner, sizeof(j->owner));
 	j->lease_until = row_i64(r);
 	j->attempts = (unsigned)row_u64(r);
+	j->failures = (unsigned)row_u64(r);
+	j->stops = (unsigned)row_u64(r);
 	j->created_at = row_i64(r);
 	j->not_before = row_i64(r);
 	j->finished_at = row_i64(r);
@@ -99,7 +101,7 @@ int job_insert(struct db *db, struct job *job, struct dr_err *err)
 		return -1;
 	return db_run(db,
 		      "INSERT INTO jobs (" JOB_COLUMNS ") VALUES ($1, $2, 'queued', $3, $4, $5, $6,"
-		      " '', 0, 0, $7, $8, 0, '')",
+		      " '', 0, 0, 0, 0, $7, $8, 0, '')",
 		      DB_ARGS(db_int(job->id), db_text(kind_names[job->kind]), db_text(job->image),
 			      db_text(job->account), db_text(job->url), db_text(job->checksum),
 			      db_int(job->created_at), db_int(job->not_before)),
@@ -119,8 +121,23 @@ const char job_claim_sql[] =
 	"  OR (j.state = 'running' AND j.lease_until <= $3))"
 	" AND COALESCE(r.running, 0) <"
 	"  CASE WHEN a.limit_imports > 0 THEN a.limit_imports ELSE $4 END"
-	" ORDER BY COALESCE(r.running, 0), j.created_at, j.id LIMIT 1)"
+	" ORDER BY COALESCE(r.running, 0), a.served, j.id LIMIT 1)"
 	" RETURNING " JOB_COLUMNS;
+
+/* note_turn: the account goes behind those that have waited longer. */
+static int note_turn(struct db *db, const char *account, struct dr_err *err)
+{
+	int64_t number = 0;
+
+	if (must_meet(db_number(db,
+				"UPDATE counters SET value = value + 1 WHERE name = 'claim'"
+				" RETURNING value",
+				NULL, 0, &number, err),
+		      "counter", err) < 0)
+		return -1;
+	return db_run(db, "UPDATE accounts SET served = $2 WHERE id = $1",
+		      DB_ARGS(db_text(account), db_int(number)), err);
+}
 
 int catalogue_job_claim(struct catalogue *c, const char *owner, int64_t now, int64_t lease_seconds,
 			uint64_t per_account, struct job *ret, struct dr_err *err)
@@ -137,7 +154,8 @@ int catalogue_job_claim(struct catalogue *c, const char *owner, int64_t now, int
 		      DB_ARGS(db_text(owner), db_int(now + lease_seconds), db_int(now),
 			      db_size(per_account)),
 		      ret, err);
-	if (rc < 0 || session_commit(&s, err) < 0)
+	if (rc < 0 || (rc > 0 && note_turn(s.db, ret->account, err) < 0) ||
+	    session_commit(&s, err) < 0)
 		return -1;
 	return rc;
 }
@@ -164,18 +182,27 @@ static int not_ours(int rc, struct dr_err *err)
 	return rc == 0 ? dr_fail(err, DR_CONFLICT, "the job is no longer ours") : rc;
 }
 
-int catalogue_job_release(struct catalogue *c, int64_t id, const char *owner, int64_t not_before,
-			  const char *why, struct dr_err *err)
+int catalogue_job_release(struct catalogue *c, int64_t id, const char *owner, enum job_return how,
+			  int64_t not_before, const char *why, struct dr_err *err)
 {
 	dr_session s = {0};
+	struct job job = {0};
 
 	if (session_write(&s, c, err) < 0 ||
 	    not_ours(db_run(s.db,
 			    "UPDATE jobs SET state = 'queued', owner = '', lease_until = 0,"
-			    " not_before = $3, last_error = $4" OURS,
-			    DB_ARGS(db_int(id), db_text(owner), db_int(not_before), db_text(why)),
+			    " not_before = $3, last_error = $4, failures = failures + $5,"
+			    " stops = stops + $6" OURS,
+			    DB_ARGS(db_int(id), db_text(owner), db_int(not_before), db_text(why),
+				    db_int(how == RETURN_FAILED), db_int(how == RETURN_STOPPING)),
 			    err),
-		     err) < 0)
+		     err) < 0 ||
+	    read_by_id(s.db, id, &job, err) < 0 ||
+	    db_run(s.db,
+		   "UPDATE images SET phase = 'queued', progress_done = 0, progress_total = -1,"
+		   " progress_rate = 0 WHERE id = $1 AND status = 'creating'",
+		   DB_ARGS(db_text(job.image)), err) < 0 ||
+	    touch_listings(s.db, job.account, false, err) < 0)
 		return -1;
 	return session_commit(&s, err);
 }
@@ -266,6 +293,62 @@ int catalogue_job_retry(struct catalogue *c, int64_t id, struct dr_err *err)
 	    touch_listings(s.db, job.account, false, err) < 0)
 		return -1;
 	return session_commit(&s, err);
+}
+
+/* Taking turns, every account starts as many imports before this one as this one's own account
+ * does, and one more when its turn comes earlier. $1 image  $2 now  $3 running per account at most
+ */
+static const char job_place_sql[] =
+	"WITH me AS (SELECT j.id, j.account, j.not_before, a.served,"
+	"  CASE WHEN a.limit_imports > 0 THEN a.limit_imports ELSE $3 END AS allowed"
+	"  FROM jobs j JOIN accounts a ON a.id = j.account"
+	"  WHERE j.image = $1 AND j.finished_at = 0 AND j.state = 'queued'),"
+	" own AS (SELECT SUM(CASE WHEN j.id < me.id THEN 1 ELSE 0 END) AS earlier,"
+	"  MIN(j.id) AS first FROM jobs j JOIN me ON me.account = j.account"
+	"  WHERE j.finished_at = 0 AND j.state = 'queued'),"
+	" others AS (SELECT COUNT(*) AS waiting, a.served, MIN(j.id) AS first"
+	"  FROM jobs j JOIN accounts a ON a.id = j.account"
+	"  WHERE j.finished_at = 0 AND j.state = 'queued'"
+	"  AND j.account <> (SELECT account FROM me) GROUP BY a.id, a.served),"
+	" turns AS (SELECT o.waiting, own.earlier + CASE WHEN o.served < me.served"
+	"  OR (o.served = me.served AND o.first < own.first) THEN 1 ELSE 0 END AS most"
+	"  FROM others o, own, me)"
+	" SELECT me.not_before, me.allowed,"
+	" (SELECT COUNT(*) FROM jobs j WHERE j.account = me.account AND j.finished_at = 0"
+	"  AND j.state = 'running' AND j.lease_until > $2),"
+	" CAST(1 + own.earlier + COALESCE((SELECT SUM(CASE WHEN waiting < most THEN waiting"
+	"  ELSE most END) FROM turns), 0) AS BIGINT)"
+	" FROM me, own";
+
+int catalogue_job_place(struct catalogue *c, const char *image, int64_t now, uint64_t per_account,
+			enum job_wait *ret, uint64_t *ret_position, struct dr_err *err)
+{
+	dr_session s = {0};
+	DR_CLEANUP(db_finishp) struct db_stmt *st = NULL;
+	struct row row;
+	int64_t not_before;
+	uint64_t allowed;
+	int rc;
+
+	*ret = WAIT_NONE;
+	*ret_position = 0;
+	if (per_account > INT64_MAX)
+		per_account = INT64_MAX;
+	if (session_read(&s, c, err) < 0 ||
+	    db_query(s.db, job_place_sql,
+		     DB_ARGS(db_text(image), db_int(now), db_size(per_account)), &st, err) < 0)
+		return -1;
+	rc = db_step(st, err);
+	if (rc <= 0)
+		return rc;
+	row = row_of(st);
+	not_before = row_i64(&row);
+	allowed = row_u64(&row);
+	*ret = row_u64(&row) >= allowed ? WAIT_ACCOUNT : WAIT_SLOT;
+	*ret_position = row_u64(&row);
+	if (not_before > now)
+		*ret = WAIT_RETRY;
+	return row_check(&row, err);
 }
 
 int catalogue_job_finished(struct catalogue *c, int64_t id, bool *ret, struct dr_err *err)

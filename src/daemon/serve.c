@@ -85,7 +85,8 @@ static int reclaim(struct daemon *d, struct dr_err *err)
 			continue;
 		dr_log(DR_INFO, "what=reclaim job=%lld image=%s", (long long)jobs[i].id,
 		       jobs[i].image);
-		if (catalogue_job_release(d->catalogue, jobs[i].id, jobs[i].owner, 0, "", err) < 0)
+		if (catalogue_job_release(d->catalogue, jobs[i].id, jobs[i].owner, RETURN_DIED, 0,
+					  "", err) < 0)
 			return -1;
 	}
 	return 0;

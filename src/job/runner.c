@@ -16,9 +16,10 @@
 #define IDLE_MS 1000
 #define RENEW_MS 5000
 #define PROGRESS_MS 1000
-#define MAX_ATTEMPTS 3
+#define MAX_FAILURES 3 /* attempts that fail by themselves */
 #define RETRY_SECONDS 5
-#define MAX_CLAIMS 50 /* restarts of the daemon count, too: a job that brings it down must end */
+#define MAX_DEATHS \
+	50U /* daemons that ended while they ran it: a job that brings them down must end */
 
 struct job_runner {
 	struct job_config cfg;
@@ -190,6 +191,23 @@ static bool ours(const struct dr_err *err)
 	return !err->reason[0] || err->code == DR_IO || strcmp(err->reason, "no-space") == 0;
 }
 
+/* requeue: another attempt, when this one only had to stop or the next may do better. */
+static bool requeue(struct running *run, const struct dr_err *why, const char *reason)
+{
+	const bool stop = stopping(run->runner);
+	const unsigned failures = run->job.failures + 1;
+	struct dr_err err = DR_ERR_INIT;
+
+	if (!stop && (!transient(why) || failures >= MAX_FAILURES))
+		return false;
+	dr_log(DR_WARN, "what=import image=%s result=requeued attempt=%u code=%s error=\"%s\"",
+	       run->job.image, run->job.attempts, dr_code_name(why->code), why->msg);
+	return catalogue_job_release(run->runner->cfg.catalogue, run->job.id, run->owner,
+				     stop ? RETURN_STOPPING : RETURN_FAILED,
+				     stop ? 0 : dr_wall() + (int64_t)(RETRY_SECONDS * failures),
+				     reason, &err) == 0;
+}
+
 /* conclude: a failed attempt becomes a retry, a failed image, or the end of a cancelled one. */
 static void conclude(struct running *run, const struct dr_err *why)
 {
@@ -205,19 +223,8 @@ static void conclude(struct running *run, const struct dr_err *why)
 		return;
 	}
 	job_reason_text(why, reason);
-	dr_err_clear(&err);
-	if (stopping(run->runner) || (transient(why) && run->job.attempts < MAX_ATTEMPTS)) {
-		int64_t at = stopping(run->runner)
-				     ? 0
-				     : dr_wall() + (int64_t)(RETRY_SECONDS * run->job.attempts);
-
-		dr_log(DR_WARN,
-		       "what=import image=%s result=requeued attempt=%u code=%s error=\"%s\"",
-		       run->job.image, run->job.attempts, dr_code_name(why->code), why->msg);
-		if (catalogue_job_release(cfg->catalogue, run->job.id, run->owner, at, reason,
-					  &err) == 0)
-			return;
-	}
+	if (requeue(run, why, reason))
+		return;
 	dr_err_clear(&err);
 	dr_log(ours(why) ? DR_ERROR : DR_INFO,
 	       "what=import image=%s account=%s result=failed code=%s reason=%s error=\"%s\"",
@@ -255,9 +262,10 @@ static int import(struct running *run, struct import_result *res, struct dr_err 
 	    catalogue_account_get(cfg->catalogue, run->job.account, &acc, err) < 0 ||
 	    quota_left(run, &acc, &o.stored_bytes, err) < 0)
 		return -1;
-	if (run->job.attempts > MAX_CLAIMS)
-		return dr_fail(err, DR_CONFLICT, "claimed %u times and never finished",
-			       run->job.attempts);
+	/* This attempt is counted already. */
+	if (run->job.attempts > run->job.failures + run->job.stops + MAX_DEATHS)
+		return dr_fail(err, DR_CONFLICT, "the server ended %u times while it ran this",
+			       MAX_DEATHS);
 	if (run->image.status != IMAGE_CREATING)
 		return dr_fail(err, DR_CANCELLED, "the image is no longer being created");
 	job_lease_name(&run->job, lease);
@@ -296,6 +304,7 @@ static void *import_main(void *arg)
 	free(run);
 	dr_lock(&r->lock);
 	r->running--;
+	r->woken = true; /* there is room; the dispatcher may be looking elsewhere just now */
 	dr_cond_broadcast(&r->changed);
 	dr_unlock(&r->lock);
 	return NULL;

@@ -96,7 +96,7 @@ static void a_lease_that_ran_out_goes_to_the_next(void **state)
 	assert_int_equal(get(c, id).attempts, 2);
 	/* the first one is not dead after all, and must learn that the job is not its own */
 	assert_int_equal(catalogue_job_renew(c, id, "dead", 2000, &e), 0);
-	must_fail(DR_CONFLICT, catalogue_job_release(c, id, "dead", 0, "x", &err));
+	must_fail(DR_CONFLICT, catalogue_job_release(c, id, "dead", RETURN_FAILED, 0, "x", &err));
 	must_fail(DR_CONFLICT, catalogue_job_fail(c, id, "dead", "x: y", &err));
 }
 
@@ -142,6 +142,129 @@ static void an_accounts_own_limit_wins(void **state)
 	assert_int_equal(got, 4);
 }
 
+/* serve: the next job, which is over at once: what one slot runs. */
+static int64_t serve(struct catalogue *c)
+{
+	int64_t id = claim(c, "w", 1000, 2);
+
+	if (id)
+		must(catalogue_job_fail(c, id, "w", "x: y", &err));
+	return id;
+}
+
+static void accounts_take_turns_at_a_single_slot_and_after_a_restart(void **state)
+{
+	struct fixture *f = (struct fixture *)*state;
+	struct account greedy = new_account(f->c, "greedy");
+	struct account modest = new_account(f->c, "modest");
+	struct account late = new_account(f->c, "late");
+	int64_t first[100];
+	int64_t one;
+	int64_t two;
+
+	for (int i = 0; i < 100; i++)
+		first[i] = queue(f->c, greedy.id, 10);
+	assert_int_equal(serve(f->c), first[0]);
+	one = queue(f->c, modest.id, 100);
+	two = queue(f->c, modest.id, 100);
+	assert_int_equal(serve(f->c), one);
+	catalogue_close(f->c);
+	must(catalogue_open_sqlite(&f->c, f->path, &err));
+	assert_int_equal(serve(f->c), first[1]);
+	one = queue(f->c, late.id, 100);
+	assert_int_equal(serve(f->c), one);
+	assert_int_equal(serve(f->c), two);
+	assert_int_equal(serve(f->c), first[2]);
+	assert_int_equal(serve(f->c), first[3]);
+}
+
+static void an_accounts_jobs_run_in_their_order_whatever_the_clock_says(void **state)
+{
+	struct catalogue *c = ((struct fixture *)*state)->c;
+	struct account a = new_account(c, "a");
+	int64_t first = queue(c, a.id, 900);
+	int64_t second = queue(c, a.id, 100);
+
+	assert_int_equal(serve(c), first);
+	assert_int_equal(serve(c), second);
+}
+
+static void the_place_in_the_queue_is_the_order_of_service(void **state)
+{
+	static const char *const order = "aaaabaccbaadba";
+	struct catalogue *c = ((struct fixture *)*state)->c;
+	struct account accounts[4];
+	uint64_t places[32] = {0};
+	enum job_wait wait;
+	uint64_t served = 0;
+	int64_t id;
+
+	for (int i = 0; i < 4; i++)
+		accounts[i] = new_account(c, "x");
+	for (int round = 0; round < 2; round++) { /* nobody was ever served; somebody was */
+		for (const char *who = order; *who; who++)
+			queue(c, accounts[*who - 'a'].id, 1);
+		served = 0;
+		for (int64_t job = 1; job < 32; job++) {
+			struct dr_err e = DR_ERR_INIT;
+			struct job j;
+
+			if (catalogue_job_get(c, job, &j, &e) < 0 || j.state != JOB_QUEUED)
+				continue;
+			must(catalogue_job_place(c, j.image, 1000, 2, &wait, &places[job], &err));
+			assert_int_equal(wait, WAIT_SLOT);
+		}
+		while ((id = serve(c)))
+			assert_int_equal(places[id], ++served);
+		assert_int_equal(served, strlen(order));
+	}
+}
+
+static void waiting_says_for_what(void **state)
+{
+	struct catalogue *c = ((struct fixture *)*state)->c;
+	struct account a = new_account(c, "a");
+	int64_t first = queue(c, a.id, 1);
+	int64_t second = queue(c, a.id, 1);
+	char image[ID_TEXT];
+	enum job_wait wait;
+	uint64_t place;
+
+	memcpy(image, get(c, second).image, sizeof(image));
+	assert_int_equal(claim(c, "w", 1000, 1), first);
+	must(catalogue_job_place(c, image, 1000, 1, &wait, &place, &err));
+	assert_int_equal(wait, WAIT_ACCOUNT);
+	assert_int_equal(place, 1);
+	must(catalogue_job_place(c, image, 1000, 2, &wait, &place, &err));
+	assert_int_equal(wait, WAIT_SLOT);
+	assert_int_equal(claim(c, "w", 1000, 2), second);
+	must(catalogue_job_place(c, image, 1000, 2, &wait, &place, &err));
+	assert_int_equal(wait, WAIT_NONE);
+	assert_int_equal(place, 0);
+	must(catalogue_job_release(c, second, "w", RETURN_FAILED, 1010, "x: y", &err));
+	must(catalogue_job_place(c, image, 1000, 2, &wait, &place, &err));
+	assert_int_equal(wait, WAIT_RETRY);
+}
+
+static void attempts_are_told_apart_by_what_ended_them(void **state)
+{
+	struct catalogue *c = ((struct fixture *)*state)->c;
+	struct account a = new_account(c, "a");
+	int64_t id = queue(c, a.id, 1);
+	const enum job_return how[] = {RETURN_FAILED, RETURN_STOPPING, RETURN_DIED,
+				       RETURN_STOPPING};
+	struct job job;
+
+	for (size_t i = 0; i < sizeof(how) / sizeof(how[0]); i++) {
+		assert_int_equal(claim(c, "w", 1000, 1), id);
+		must(catalogue_job_release(c, id, "w", how[i], 0, "", &err));
+	}
+	job = get(c, id);
+	assert_int_equal(job.attempts, 4);
+	assert_int_equal(job.failures, 1);
+	assert_int_equal(job.stops, 2);
+}
+
 static void a_released_job_waits_for_its_time(void **state)
 {
 	struct catalogue *c = ((struct fixture *)*state)->c;
@@ -149,7 +272,8 @@ static void a_released_job_waits_for_its_time(void **state)
 	int64_t id = queue(c, a.id, 1);
 
 	assert_int_equal(claim(c, "w", 1000, 1), id);
-	must(catalogue_job_release(c, id, "w", 1030, "source-timeout: it was slow", &err));
+	must(catalogue_job_release(c, id, "w", RETURN_FAILED, 1030, "source-timeout: it was slow",
+				   &err));
 	assert_int_equal(get(c, id).state, JOB_QUEUED);
 	assert_string_equal(get(c, id).last_error, "source-timeout: it was slow");
 	assert_int_equal(image_of(c, id), IMAGE_CREATING);
@@ -357,6 +481,11 @@ int main(void)
 		CASE(a_lease_that_ran_out_goes_to_the_next),
 		CASE(one_account_cannot_starve_another),
 		CASE(an_accounts_own_limit_wins),
+		CASE(accounts_take_turns_at_a_single_slot_and_after_a_restart),
+		CASE(an_accounts_jobs_run_in_their_order_whatever_the_clock_says),
+		CASE(the_place_in_the_queue_is_the_order_of_service),
+		CASE(waiting_says_for_what),
+		CASE(attempts_are_told_apart_by_what_ended_them),
 		CASE(a_released_job_waits_for_its_time),
 		CASE(a_failing_job_takes_its_image_along),
 		CASE(cancelling_fails_the_image_and_retrying_starts_anew),
