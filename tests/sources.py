@@ -20,6 +20,7 @@ every answer; with it in that many first answers of the very same URL.
 
     status=N         answer with this status (no body but a few bytes of text)
     retry_after=X    ... with this Retry-After
+    retry_date=N     ... with a Retry-After that is the date in N seconds
     delay=S          wait so many seconds before the answer
     silent=1         never answer
     verbatim=1       the file is the whole answer, headers and all
@@ -48,6 +49,7 @@ every answer; with it in that many first answers of the very same URL.
 """
 
 import argparse
+import email.utils
 import hashlib
 import pathlib
 import shutil
@@ -67,13 +69,18 @@ BLOCK = 65536
 
 class Request:
     """One request as it came: `headers` has lower-case names; `target` is the path with its query;
-    `local` the address it came to."""
+    `local` the address it came to, `peer` the one it came from; `at` and `date` are when, on the
+    monotonic and on the wall clock; `asked` is the date that its answer's Retry-After named."""
 
-    def __init__(self, method, target, headers, local):
+    def __init__(self, method, target, headers, connection):
         self.method = method
         self.target = target
         self.headers = headers
-        self.local = local
+        self.local = connection.getsockname()[:2]
+        self.peer = connection.getpeername()[:2]
+        self.at = time.monotonic()
+        self.date = time.time()
+        self.asked = None
 
     def __repr__(self):
         return f"<{self.method} {self.target} {self.headers}>"
@@ -108,7 +115,7 @@ class Answer:
         self.handler.wfile.write(data)
 
     def head(self, status, headers):
-        lines = [f"HTTP/1.1 {status} Whatever", "Connection: close"]
+        lines = [f"HTTP/1.1 {status} Whatever", f"Connection: {self.source.connection}"]
         lines += [f"{name}: {value}" for name, value in headers]
         if self.fault("head"):
             lines.append(self.fault("head"))
@@ -132,6 +139,10 @@ class Answer:
             headers = [("Content-Length", len(text))]
             if self.fault("retry_after"):
                 headers.append(("Retry-After", self.fault("retry_after")))
+            if self.fault("retry_date"):
+                self.request.asked = int(time.time()) + int(self.fault("retry_date"))
+                date = email.utils.formatdate(self.request.asked, usegmt=True)
+                headers.append(("Retry-After", date))
             self.head(self.fault("status"), headers)
             self.send(text)
             return
@@ -263,7 +274,7 @@ class Answer:
 
 
 class Handler(socketserver.StreamRequestHandler):
-    """One request per connection."""
+    """One request per connection, or more where the source keeps connections."""
 
     timeout = 60
 
@@ -282,17 +293,21 @@ class Handler(socketserver.StreamRequestHandler):
         while True:
             header = self.rfile.readline(BLOCK).decode("latin-1").strip()
             if not header:
-                return Request(line[0], line[1], headers, self.connection.getsockname()[:2])
+                return Request(line[0], line[1], headers, self.connection)
             name, _, value = header.partition(":")
             headers[name.lower()] = value.strip()
 
     def handle(self):
         source = self.server.source
         try:
-            request = self.read_request()
-            if request:
+            while True:
+                request = self.read_request()
+                if not request:
+                    return
                 faults, name, number = source.note(request)
                 Answer(self, request, faults, name, number).run()
+                if source.connection == "close":
+                    return
         except (Drop, OSError):
             pass
 
@@ -331,9 +346,12 @@ class Server6(Server):
 
 class Source:
     """The source. `accepted` lists the local address of every connection, `requests` every request.
-    With `tls` its certificate is for `certified` instead of `host`, and in the file `ca_file`."""
+    With `tls` its certificate is for `certified` (one name or several) instead of `host`, and in
+    the file `ca_file`; `tls` may also be "expired", or "1.0" for a server of that version only.
+    `keep` keeps connections open for further requests."""
 
-    def __init__(self, host="127.0.0.1", port=0, tls=False, directory=None, certified=None):
+    def __init__(self, host="127.0.0.1", port=0, tls=False, directory=None, certified=None,
+                 keep=False):
         self.files = {}
         self.directory = directory and pathlib.Path(directory)
         self.requests = []
@@ -342,7 +360,8 @@ class Source:
         self.lock = threading.Lock()
         self.counts = {}
         self.secrets = None
-        self.tls = self.make_tls(certified or host) if tls else None
+        self.connection = "keep-alive" if keep else "close"
+        self.tls = self.make_tls(certified or host, tls) if tls else None
         self.ca_file = self.secrets and f"{self.secrets}/cert.pem"
         self.host = host
         self.server = (Server6 if ":" in host else Server)((host, port), Handler)
@@ -361,18 +380,41 @@ class Source:
         if self.secrets:
             shutil.rmtree(self.secrets)
 
-    def make_tls(self, host):
-        """A certificate for `host`, which is its own authority."""
+    def make_tls(self, hosts, kind):
+        """A certificate for `hosts`, which is its own authority."""
         self.secrets = tempfile.mkdtemp(prefix="sources-")
-        kind = "DNS" if host.strip("0123456789.:") else "IP"
-        subprocess.run(
-            ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
-             "-nodes", "-days", "2", "-subj", "/CN=source", "-addext",
-             f"subjectAltName={kind}:{host}", "-keyout", f"{self.secrets}/key.pem", "-out",
-             f"{self.secrets}/cert.pem"], check=True, capture_output=True)
+        key, cert = f"{self.secrets}/key.pem", f"{self.secrets}/cert.pem"
+        hosts = [hosts] if isinstance(hosts, str) else hosts
+        names = ",".join(("DNS:" if host.strip("0123456789.:") else "IP:") + host for host in hosts)
+        new = ["openssl", "req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
+               "-subj", "/CN=source", "-keyout", key]
+        if kind == "expired":
+            subprocess.run([*new, "-new", "-out", f"{self.secrets}/request"], check=True,
+                           capture_output=True)
+            self.sign_expired(names)
+        else:
+            subprocess.run([*new, "-x509", "-days", "2", "-addext", f"subjectAltName={names}",
+                            "-out", cert], check=True, capture_output=True)
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(f"{self.secrets}/cert.pem", f"{self.secrets}/key.pem")
+        if kind == "1.0":
+            context.set_ciphers("ALL:@SECLEVEL=0")
+            context.minimum_version = context.maximum_version = ssl.TLSVersion.TLSv1
+        context.load_cert_chain(cert, key)
         return context
+
+    def sign_expired(self, names):
+        """Only `openssl ca` makes certificates of the past."""
+        where = pathlib.Path(self.secrets)
+        (where / "index").touch()
+        (where / "ca").write_text(
+            f"[ca]\ndefault_ca = d\n[d]\ndatabase = {where}/index\nnew_certs_dir = {where}\n"
+            "rand_serial = yes\ndefault_md = sha256\npolicy = p\n[p]\ncommonName = supplied\n"
+            f"[e]\nsubjectAltName = {names}\n")
+        subprocess.run(["openssl", "ca", "-batch", "-selfsign", "-config", where / "ca",
+                        "-in", where / "request", "-keyfile", where / "key.pem",
+                        "-startdate", "20200101000000Z", "-enddate", "20200102000000Z",
+                        "-extensions", "e", "-notext", "-out", where / "cert.pem"], check=True,
+                       capture_output=True)
 
     @property
     def base(self):
