@@ -52,10 +52,11 @@ class Outcome:
 
 def order(url, **keys):
     """The work order; a list is a repeated key."""
-    text = f"url={url}\n"
-    for key, value in {**QUICK, **keys}.items():
+    text = ""
+    for key, value in {"url": url, **QUICK, **keys}.items():
         for one in value if isinstance(value, list) else [value]:
-            text += f"{key}={one}\n"
+            escaped = str(one).replace("\\", "\\\\").replace("\n", "\\n").replace("\r", "\\r")
+            text += f"{key}={escaped}\n"
     return text.encode()
 
 
