@@ -2,35 +2,107 @@
 #include "ingest/sandbox.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <linux/capability.h>
+#include <linux/futex.h>
 #include <malloc.h>
 #include <sched.h>
 #include <seccomp.h>
 #include <signal.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "util/checked.h"
 #include "util/cleanup.h"
+#include "util/num.h"
 #include "util/sanitized.h"
 
 #include "util/banned.h"
 
-int sandbox_prepare(int last_fd, struct dr_err *err)
+/* Landlock's interface, of which the system's headers may know an older version (landlock(7)). The
+ * kernel takes a larger structure than its own as long as what it does not know is zero. */
+struct landlock_ruleset {
+	uint64_t handled_fs;
+	uint64_t handled_net; /* from version 4 on */
+	uint64_t scoped;      /* from version 6 on */
+};
+
+#define LANDLOCK_VERSION_FLAG 1U
+
+int sandbox_landlock(void)
 {
-	if (prctl(PR_SET_DUMPABLE, 0) != 0 || prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 ||
-	    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
+	long version = syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_VERSION_FLAG);
+
+	return version > 0 ? (int)version : 0;
+}
+
+/* bar_landlock: every access that the kernel can handle, and no rule that allows one. */
+static void bar_landlock(void)
+{
+	/* Kinds of file access by version: 13, then refer, truncate, and ioctl on devices. */
+	static const unsigned char fs_bits[] = {0, 13, 14, 15, 15, 16};
+	const int version = sandbox_landlock();
+	const int known = version < (int)sizeof fs_bits ? version : (int)sizeof fs_bits - 1;
+	struct landlock_ruleset all = {
+		.handled_fs = ((uint64_t)1 << fs_bits[known]) - 1,
+		.handled_net = version >= 4 ? 3 : 0, /* bind and connect by TCP */
+		.scoped = version >= 6 ? 3 : 0,      /* abstract sockets, and signals */
+	};
+	dr_autofd int fd = -1;
+
+	if (version == 0)
+		return;
+	fd = (int)syscall(SYS_landlock_create_ruleset, &all, sizeof all, 0);
+	if (fd >= 0)
+		syscall(SYS_landlock_restrict_self, fd, 0);
+}
+
+/* empty_root: the directory of a process that is no more is empty for ever, and nothing can be made
+ * in it; with CLONE_FS the child's root is ours. */
+static void empty_root(void)
+{
+	pid_t pid = (pid_t)syscall(SYS_clone, CLONE_FS | SIGCHLD, 0, 0, 0, 0);
+
+	if (pid == 0)
+		_exit(chroot("/proc/self/fdinfo") != 0 || chdir("/") != 0);
+	while (pid > 0 && waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+		;
+}
+
+/* leave_the_host: best effort. A host that forbids user namespaces takes nothing from what the
+ * filter enforces. Not a pid namespace: its first process is exempt from signals, that of the
+ * processor limit among them, and there is no call left that could name another process. */
+static void leave_the_host(void)
+{
+	const struct __user_cap_data_struct none[2] = {0};
+	struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3};
+
+	if (unshare(CLONE_NEWUSER | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS) == 0)
+		empty_root();
+	bar_landlock();
+	/* What it had in the namespace of its own was for empty_root(). */
+	syscall(SYS_capset, &head, none);
+}
+
+int sandbox_prepare(struct sandbox *ret, int last_fd, struct dr_err *err)
+{
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
 		return dr_fail_errno(err, "cannot give up privileges");
 	if (close_range((unsigned)last_fd + 1, ~0U, 0) != 0)
 		return dr_fail_errno(err, "cannot close descriptors");
-	/* Namespaces come on top of the filter where the host allows them: an empty network, no
-	 * other process, no shared memory of others. A host that forbids them changes nothing of
-	 * what the filter enforces. */
-	if (unshare(CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS) != 0 &&
-	    unshare(CLONE_NEWUSER | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS) != 0)
-		errno = 0;
+	ret->statm = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
+	if (ret->statm < 0)
+		return dr_fail_errno(err, "cannot open /proc/self/statm");
+	leave_the_host();
+	/* Last, because a change of credentials takes both back. */
+	if (prctl(PR_SET_DUMPABLE, 0) != 0 || prctl(PR_SET_PDEATHSIG, SIGKILL) != 0)
+		return dr_fail_errno(err, "cannot give up privileges");
 	/* One arena: every thread's own would reserve 64 MiB of address space, which is limited. */
 	mallopt(M_ARENA_MAX, 1);
 	return 0;
@@ -46,23 +118,25 @@ static int set_limit(__rlimit_resource_t what, uint64_t soft, uint64_t hard, str
 }
 
 /* mapped_bytes: the address space in use (statm's first field, in pages). */
-static int mapped_bytes(uint64_t *ret, struct dr_err *err)
+static int mapped_bytes(int statm, uint64_t *ret, struct dr_err *err)
 {
-	dr_autofile FILE *f = fopen("/proc/self/statm", "re");
-	unsigned long pages;
+	char text[128] = "";
+	uint64_t pages;
+	ssize_t n = pread(statm, text, sizeof text - 1, 0);
 
-	if (!f || fscanf(f, "%lu", &pages) != 1)
+	text[n > 0 ? strcspn(text, " ") : 0] = 0;
+	if (!dr_parse_u64(text, 1, UINT32_MAX, &pages))
 		return dr_fail(err, DR_IO, "cannot read /proc/self/statm");
-	*ret = (uint64_t)pages * (uint64_t)sysconf(_SC_PAGESIZE);
+	*ret = pages * (uint64_t)sysconf(_SC_PAGESIZE);
 	return 0;
 }
 
-static int limit_resources(const struct sandbox_limits *lim, struct dr_err *err)
+static int limit_resources(int statm, const struct sandbox_limits *lim, struct dr_err *err)
 {
 	uint64_t mapped, space;
 
 	if (lim->memory_bytes) {
-		if (mapped_bytes(&mapped, err) < 0)
+		if (mapped_bytes(statm, &mapped, err) < 0)
 			return -1;
 		if (!dr_add_u64(mapped, lim->memory_bytes, &space))
 			return dr_fail(err, DR_INVALID, "memory limit out of range");
@@ -83,17 +157,27 @@ static int limit_resources(const struct sandbox_limits *lim, struct dr_err *err)
 /* The calls the decoder makes after its set-up. Nothing opens, connects, runs or signals. The last
  * two are what a thread does first: one that was made before the filter may get to it after. */
 static const int allowed[] = {
-	SCMP_SYS(read),          SCMP_SYS(pread64),
-	SCMP_SYS(preadv),        SCMP_SYS(futex),
-	SCMP_SYS(munmap),        SCMP_SYS(mremap),
-	SCMP_SYS(brk),           SCMP_SYS(madvise),
-	SCMP_SYS(clock_gettime), SCMP_SYS(clock_nanosleep),
-	SCMP_SYS(nanosleep),     SCMP_SYS(gettimeofday),
-	SCMP_SYS(exit),          SCMP_SYS(exit_group),
-	SCMP_SYS(rt_sigreturn),  SCMP_SYS(restart_syscall),
-	SCMP_SYS(sched_yield),   SCMP_SYS(rt_sigprocmask),
-	SCMP_SYS(close),         SCMP_SYS(sched_getaffinity),
-	SCMP_SYS(rseq),          SCMP_SYS(set_robust_list),
+	SCMP_SYS(read),
+	SCMP_SYS(pread64),
+	SCMP_SYS(preadv),
+	SCMP_SYS(munmap),
+	SCMP_SYS(mremap),
+	SCMP_SYS(brk),
+	SCMP_SYS(madvise),
+	SCMP_SYS(clock_gettime),
+	SCMP_SYS(clock_nanosleep),
+	SCMP_SYS(nanosleep),
+	SCMP_SYS(gettimeofday),
+	SCMP_SYS(exit),
+	SCMP_SYS(exit_group),
+	SCMP_SYS(rt_sigreturn),
+	SCMP_SYS(restart_syscall),
+	SCMP_SYS(sched_yield),
+	SCMP_SYS(rt_sigprocmask),
+	SCMP_SYS(close),
+	SCMP_SYS(sched_getaffinity),
+	SCMP_SYS(rseq),
+	SCMP_SYS(set_robust_list),
 };
 
 /* What the sanitizers' own run-time asks for, in builds for tests. */
@@ -101,6 +185,11 @@ static const int sanitizer[] = {
 	SCMP_SYS(sigaltstack), SCMP_SYS(gettid), SCMP_SYS(getpid),       SCMP_SYS(write),
 	SCMP_SYS(mprotect),    SCMP_SYS(tgkill), SCMP_SYS(rt_sigaction),
 };
+
+/* What a lock or a condition variable asks of the kernel; its other, more intricate services have
+ * been a way into it (CVE-2014-3153). The high half of the argument is not looked at by it. */
+#define FUTEX_LOW ((scmp_datum_t)(uint32_t)FUTEX_CMD_MASK)
+static const unsigned waits[] = {FUTEX_WAIT, FUTEX_WAKE, FUTEX_WAIT_BITSET, FUTEX_WAKE_BITSET};
 
 static int add_rules(scmp_filter_ctx ctx, int scratch_fd)
 {
@@ -110,6 +199,9 @@ static int add_rules(scmp_filter_ctx ctx, int scratch_fd)
 		rc = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, allowed[i], 0);
 	for (size_t i = 0; DR_SANITIZED && i < sizeof sanitizer / sizeof *sanitizer && rc == 0; i++)
 		rc = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, sanitizer[i], 0);
+	for (size_t i = 0; i < sizeof waits / sizeof *waits && rc == 0; i++)
+		rc = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(futex), 1,
+				      SCMP_A1(SCMP_CMP_MASKED_EQ, FUTEX_LOW, waits[i]));
 	/* Memory: anonymous and never executable. */
 	if (rc == 0)
 		rc = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(mmap), 2,
@@ -125,7 +217,7 @@ static int add_rules(scmp_filter_ctx ctx, int scratch_fd)
 	return rc;
 }
 
-int sandbox_close(const struct sandbox_limits *lim, struct dr_err *err)
+int sandbox_close(struct sandbox *s, const struct sandbox_limits *lim, struct dr_err *err)
 {
 	scmp_filter_ctx ctx;
 	int rc;
@@ -143,10 +235,12 @@ int sandbox_close(const struct sandbox_limits *lim, struct dr_err *err)
 		rc = seccomp_attr_set(ctx, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
 	if (rc == 0)
 		rc = add_rules(ctx, lim->scratch_fd);
-	if (rc == 0 && limit_resources(lim, err) < 0) {
+	if (rc == 0 && limit_resources(s->statm, lim, err) < 0) {
 		seccomp_release(ctx);
 		return -1;
 	}
+	close(s->statm);
+	s->statm = -1;
 	if (rc == 0)
 		rc = seccomp_load(ctx);
 	if (rc == 0)

@@ -47,13 +47,15 @@ static int memory_file(void)
 
 static int enter(void)
 {
+	struct sandbox walls;
 	const struct sandbox_limits lim = {.memory_bytes = DR_SANITIZED ? 0 : MEMORY,
 					   .cpu_seconds = 20,
 					   .file_bytes = FILE_BYTES,
 					   .scratch_fd = FD_SCRATCH};
 	struct dr_err err = DR_ERR_INIT;
 
-	return sandbox_prepare(FD_SCRATCH, &err) < 0 || sandbox_close(&lim, &err) < 0;
+	return sandbox_prepare(&walls, FD_SCRATCH, &err) < 0 ||
+	       sandbox_close(&walls, &lim, &err) < 0;
 }
 
 /* try: in a child that has the three files and whatever else the test runner had open. */
@@ -238,13 +240,14 @@ static void *ask_in_a_thread(void *arg)
 static int a_thread_asks_as_i386(void)
 {
 	static volatile int go;
+	struct sandbox walls;
 	const struct sandbox_limits lim = {.file_bytes = FILE_BYTES, .scratch_fd = FD_SCRATCH};
 	struct dr_err err = DR_ERR_INIT;
 	pthread_t thread;
 
-	if (sandbox_prepare(FD_SCRATCH, &err) < 0 ||
+	if (sandbox_prepare(&walls, FD_SCRATCH, &err) < 0 ||
 	    pthread_create(&thread, NULL, ask_in_a_thread, (void *)(uintptr_t)&go) != 0 ||
-	    sandbox_close(&lim, &err) < 0)
+	    sandbox_close(&walls, &lim, &err) < 0)
 		return 99;
 	go = 1;
 	pthread_join(thread, NULL);
@@ -343,10 +346,11 @@ static void a_decoder_can_do_its_work(void **state)
 static int prepared(void)
 {
 	struct dr_err err = DR_ERR_INIT;
+	struct sandbox walls;
 	int signal_at_death = 0;
 
 	/* A change of credentials, as a new user namespace is, may take both back. */
-	return sandbox_prepare(FD_SCRATCH, &err) < 0 || prctl(PR_GET_DUMPABLE) != 0 ||
+	return sandbox_prepare(&walls, FD_SCRATCH, &err) < 0 || prctl(PR_GET_DUMPABLE) != 0 ||
 	       prctl(PR_GET_PDEATHSIG, &signal_at_death) != 0 || signal_at_death != SIGKILL ||
 	       prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) != 1 || fcntl(64, F_GETFD) >= 0;
 }
