@@ -1,23 +1,99 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The whole decoder: detection, codecs, formats and the spool, as an import runs them. */
+ * The whole decoder: detection, codecs, formats and the spool, as an import runs them. The first
+ * byte chooses how the file arrives, and a codec that it is decoded from once more: neither may
+ * change what the disk is, nor whether there is one. */
 #include "../unit/decode-memory.h"
+#include "wrap.h"
+
+#include "util/banned.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
+#define COMPARED ((uint64_t)2 << 20)
+
+struct outcome {
+	struct dr_err err;
+	struct decode_facts facts;
+	uint8_t *disk; /* owned: its first bytes */
+};
+
+static void must(bool ok)
+{
+	if (!ok)
+		abort();
+}
+
+static struct outcome decode(const uint8_t *p, size_t len, size_t fragment, unsigned threads)
+{
+	struct outcome o = {.disk = calloc(1, COMPARED)};
+	struct memory_sink *sink = memory_sink_new(o.disk, COMPARED);
+	struct memory_decode md = {.p = p,
+				   .len = len,
+				   .declare = true,
+				   .fragment = fragment,
+				   .threads = threads,
+				   .limits = {.virtual_bytes = (uint64_t)64 << 20,
+					      .memory_bytes = (uint64_t)8 << 20,
+					      .parallel_bytes = (uint64_t)8 << 20}};
+	int rc;
+
+	must(o.disk != NULL);
+	rc = memory_decode(&md, sink, &o.facts, &o.err);
+	if (rc == 0)
+		must(sink->pos == o.facts.virtual_bytes && o.facts.virtual_bytes > 0 &&
+		     sink->announced == sink->pos && o.facts.virtual_bytes % 512 == 0);
+	else
+		must(o.err.reason[0] != 0 && o.err.msg[0] != 0);
+	must((rc == 0) == !dr_err_is_set(&o.err));
+	free(sink);
+	return o;
+}
+
+static void must_agree(const struct outcome *a, const struct outcome *b)
+{
+	must(dr_err_is_set(&a->err) == dr_err_is_set(&b->err));
+	if (dr_err_is_set(&a->err))
+		return;
+	must(a->facts.virtual_bytes == b->facts.virtual_bytes);
+	must(memcmp(a->disk, b->disk,
+		    a->facts.virtual_bytes < COMPARED ? a->facts.virtual_bytes : COMPARED) == 0);
+}
+
+/* A raw disk or a qcow2 image in a codec is what it is without; more than one codec is refused. */
+static void check_wrapped(const struct outcome *plain, enum wrap kind, const uint8_t *p, size_t len,
+			  unsigned threads)
+{
+	size_t n;
+	uint8_t *file = wrap_make(kind, p, len, &n);
+	struct outcome o = decode(file, n, 0, threads);
+
+	if (!strchr(plain->facts.format, '+'))
+		must_agree(plain, &o);
+	else
+		must(dr_err_is_set(&o.err));
+	free(o.disk);
+	free(file);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct dr_err err = DR_ERR_INIT;
-	struct decode_facts facts;
-	struct memory_sink *sink = memory_sink_new(NULL, 0);
-	struct memory_decode md = {
-		.p = data,
-		.len = size,
-		.declare = true,
-		.limits = {(uint64_t)64 << 20, (uint64_t)8 << 20, (uint64_t)8 << 20}};
+	static const size_t fragments[] = {100, 4096, 777, 1};
+	struct outcome a, b;
+	unsigned threads;
+	enum wrap kind;
 
-	if (memory_decode(&md, sink, &facts, &err) == 0 && sink->pos != facts.virtual_bytes)
-		abort();
-	free(sink);
+	if (size < 2)
+		return 0;
+	/* 3 bits codec, 2 bits fragments, 1 bit crew. */
+	kind = (enum wrap)((data[0] & 7U) % (WRAP_BZIP2 + 1U));
+	threads = data[0] >> 5 & 1;
+	a = decode(data + 1, size - 1, 0, threads);
+	b = decode(data + 1, size - 1, fragments[data[0] >> 3 & 3], !threads);
+	must_agree(&a, &b);
+	if (kind != WRAP_NONE)
+		check_wrapped(&a, kind, data + 1, size - 1, threads);
+	free(a.disk);
+	free(b.disk);
 	return 0;
 }
