@@ -88,8 +88,6 @@ static int retire(struct committer *c, struct dr_err *err)
 		*err = p->err;
 		return -1;
 	}
-	if (c->job->progress)
-		c->job->progress(c->job->progress_arg, c->pos, c->sum->data_bytes);
 	if (p->data_bytes == 0)
 		return 0;
 	e = (struct manifest_entry){.index = (uint32_t)p->index,
@@ -198,6 +196,19 @@ static int take_zero(struct committer *c, uint64_t len, struct dr_err *err)
 	return 0;
 }
 
+/* seam_failed: the decoder's verdict; or it gave none and broke the rules of the ring. */
+static int seam_failed(const struct committer *c, struct dr_err *err)
+{
+	struct dr_err verdict = DR_ERR_INIT;
+	const struct dr_err lie = *err;
+
+	if (lie.code != DR_CORRUPT || ring_failure(c->job->ring, &verdict))
+		return -1;
+	dr_err_clear(err);
+	return dr_refuse(err, DR_CORRUPT, "decoder-crashed",
+			 "the decoder broke down on this file: %s", lie.msg);
+}
+
 static int take_all(struct committer *c, struct dr_err *err)
 {
 	struct ring_item it;
@@ -209,9 +220,11 @@ static int take_all(struct committer *c, struct dr_err *err)
 		ring_release(c->job->ring);
 		if (rc < 0)
 			return -1;
+		if (c->job->progress)
+			c->job->progress(c->job->progress_arg, c->pos, c->sum->data_bytes);
 	}
 	if (rc < 0)
-		return -1;
+		return seam_failed(c, err);
 	if (c->filling)
 		end_chunk(c);
 	while (c->in_flight)

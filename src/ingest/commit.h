@@ -22,8 +22,8 @@ struct commit_job {
 	struct workers *crew;   /* borrowed */
 	uint64_t virtual_bytes; /* the cap, as our own sum */
 	uint64_t stored_bytes;  /* at most this many non-zero plain bytes; UINT64_MAX = unlimited */
-	/* progress: called about every `progress_chunks` chunks from the calling thread; may be
-	 * NULL */
+	/* progress: after every item of the ring, zeros too; from the calling thread; may be
+	 * NULL. disk_bytes: taken from the ring; data_bytes: not zero, and put by now */
 	void (*progress)(void *arg, uint64_t disk_bytes, uint64_t data_bytes);
 	void *progress_arg;
 };

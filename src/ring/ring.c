@@ -310,6 +310,14 @@ bool ring_ended(const struct ring *r)
 	return atomic_load(&r->sh->state) != RING_OPEN;
 }
 
+void ring_look(const struct ring *r, uint32_t *ret_published, uint32_t *ret_waiting)
+{
+	const uint32_t released = atomic_load(&r->sh->released);
+
+	*ret_published = atomic_load(&r->sh->published);
+	*ret_waiting = *ret_published - released;
+}
+
 int ring_take(struct ring *r, struct ring_item *ret, struct dr_err *err)
 {
 	const struct ring_record *rec;

@@ -80,6 +80,9 @@ void ring_release(struct ring *r);
 int ring_failure(const struct ring *r, struct dr_err *ret);
 /* ring_ended: whether the producer has finished, well or not; without being the consumer. */
 bool ring_ended(const struct ring *r);
+/* ring_look: for an onlooker: items published so far (wraps), and how many of them wait. Either
+ * side may lie about it. */
+void ring_look(const struct ring *r, uint32_t *ret_published, uint32_t *ret_waiting);
 /* ring_abandon: the consumer gives up; the producer's next wait fails. */
 void ring_abandon(struct ring *r);
 /* ring_note: the producer's note, copied and bounded, "" when none; only after the end. */
