@@ -40,6 +40,10 @@ static int ancestor(json_t **ret, struct api_call *c, const struct image *img, s
 
 static json_t *progress(const struct image *img)
 {
+	static const char *const waits[] = {[WAIT_NONE] = NULL,
+					    [WAIT_SLOT] = "slot",
+					    [WAIT_ACCOUNT] = "account",
+					    [WAIT_RETRY] = "retry"};
 	json_t *total = img->progress_total == UINT64_MAX
 				? json_null()
 				: json_integer((json_int_t)img->progress_total);
@@ -48,9 +52,12 @@ static json_t *progress(const struct image *img)
 		json_decref(total);
 		return json_null();
 	}
-	return json_pack("{s:s, s:I, s:o, s:I}", "phase", img->phase[0] ? img->phase : "queued",
-			 "bytes_done", (json_int_t)img->progress_done, "bytes_total", total, "rate",
-			 (json_int_t)img->progress_rate);
+	return json_pack(
+		"{s:s, s:I, s:o, s:I, s:o, s:s?}", "phase", img->phase[0] ? img->phase : "queued",
+		"bytes_done", (json_int_t)img->progress_done, "bytes_total", total, "rate",
+		(json_int_t)img->progress_rate, "position",
+		img->queue_position ? json_integer((json_int_t)img->queue_position) : json_null(),
+		"waits_for", waits[img->waits_for]);
 }
 
 static json_t *warnings(const struct image *img)

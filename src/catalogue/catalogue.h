@@ -166,6 +166,14 @@ enum image_status { /* wire names in api.md section 4 */
 		    IMAGE_FAILED,
 };
 
+/* What a queued import waits for. */
+enum job_wait {
+	WAIT_NONE,    /* it is not queued */
+	WAIT_SLOT,    /* one of the imports running in all must end */
+	WAIT_ACCOUNT, /* one of the account's own must end */
+	WAIT_RETRY,   /* the last attempt failed; the next one's time has not come */
+};
+
 struct image {
 	char id[ID_TEXT];
 	char account[ID_TEXT];
@@ -200,7 +208,10 @@ struct image {
 	/* progress of the import; meaningful while creating */
 	char phase[16]; /* "queued" "download" "decode" "store" */
 	uint64_t progress_done, progress_total /* UINT64_MAX unknown */, progress_rate;
-	int64_t revision; /* ours: changes with every owner's or operator's change */
+	enum job_wait
+		waits_for; /* by catalogue_job_place(), for whoever shows it; else WAIT_NONE */
+	uint64_t queue_position; /* likewise */
+	int64_t revision;        /* ours: changes with every owner's or operator's change */
 };
 
 /* What to run for it. */
@@ -362,12 +373,6 @@ int catalogue_job_cancel(struct catalogue *c, int64_t id, struct dr_err *err)
 /* catalogue_job_retry: the failed image of this job -> creating, with a new job of the same source
  * (a new id, so that a lease of the old attempt cannot be taken for the new one's). */
 int catalogue_job_retry(struct catalogue *c, int64_t id, struct dr_err *err) DR_MUST_CHECK;
-enum job_wait {
-	WAIT_NONE,    /* nothing is queued for this image */
-	WAIT_SLOT,    /* one of the imports running in all must end */
-	WAIT_ACCOUNT, /* one of the account's own must end */
-	WAIT_RETRY,   /* the last attempt failed; the next one's time has not come */
-};
 /* catalogue_job_place: what an image's import waits for, and its place in the queue.
  *   per_account   as for claim
  *   ret_position  1 = the next; as things stand, and by turns: who comes later may be served

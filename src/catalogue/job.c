@@ -139,6 +139,15 @@ static int note_turn(struct db *db, const char *account, struct dr_err *err)
 		      DB_ARGS(db_text(account), db_int(number)), err);
 }
 
+/* note_start: the image is no longer queued. */
+static int note_start(struct db *db, const struct job *job, struct dr_err *err)
+{
+	if (db_run(db, "UPDATE images SET phase = 'download' WHERE id = $1 AND status = 'creating'",
+		   DB_ARGS(db_text(job->image)), err) < 0)
+		return -1;
+	return touch_listings(db, job->account, false, err);
+}
+
 int catalogue_job_claim(struct catalogue *c, const char *owner, int64_t now, int64_t lease_seconds,
 			uint64_t per_account, struct job *ret, struct dr_err *err)
 {
@@ -154,7 +163,9 @@ int catalogue_job_claim(struct catalogue *c, const char *owner, int64_t now, int
 		      DB_ARGS(db_text(owner), db_int(now + lease_seconds), db_int(now),
 			      db_size(per_account)),
 		      ret, err);
-	if (rc < 0 || (rc > 0 && note_turn(s.db, ret->account, err) < 0) ||
+	if (rc < 0 ||
+	    (rc > 0 &&
+	     (note_turn(s.db, ret->account, err) < 0 || note_start(s.db, ret, err) < 0)) ||
 	    session_commit(&s, err) < 0)
 		return -1;
 	return rc;

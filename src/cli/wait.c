@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Following an import: images register --wait. */
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -41,18 +42,36 @@ static uint64_t bytes_member(const json_t *progress, const char *name, uint64_t 
 	return (uint64_t)v;
 }
 
-/* show: the image's own account of its progress: {"phase", "bytes_done", "bytes_total", "rate"}. */
+/* put_phase: "download"; "queued, 3 before it"; "queued, next". */
+static void put_phase(struct buf *out, const json_t *progress)
+{
+	const char *phase = view_text(progress, "phase");
+	uint64_t position = bytes_member(progress, "position", 0);
+
+	if (dr_streq(view_text(progress, "waits_for"), "retry"))
+		buf_puts(out, "waiting to try again");
+	else if (position > 1)
+		buf_printf(out, "queued, %" PRIu64 " before it", position - 1);
+	else if (position == 1)
+		buf_puts(out, "queued, next");
+	else
+		buf_puts(out, *phase ? phase : "creating");
+}
+
+/* show: the image's own account of its progress: {"phase", "bytes_done", "bytes_total", "rate",
+ * "position", "waits_for"}. */
 static void show(struct wait *w, const json_t *image)
 {
 	const json_t *progress = json_object_get(image, "progress");
-	const char *phase = view_text(progress, "phase");
+	dr_autobuf struct buf phase = BUF_INIT;
 	struct progress_state st = {
-		.phase = *phase ? phase : "creating",
 		.done = bytes_member(progress, "bytes_done", 0),
 		.total = bytes_member(progress, "bytes_total", PROGRESS_UNKNOWN),
 		.rate = bytes_member(progress, "rate", 0),
 	};
 
+	put_phase(&phase, progress);
+	st.phase = buf_str(&phase);
 	progress_show(&w->progress, &st);
 }
 

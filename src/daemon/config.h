@@ -18,7 +18,7 @@ struct config {
 	/* [import] */
 	char *import_allow, *import_deny, *import_ports;
 	uint64_t import_concurrent, import_per_account, import_threads;
-	uint64_t import_upload_bytes, import_virtual_bytes;
+	uint64_t import_upload_bytes, import_virtual_bytes, import_spool_reserve;
 	uint64_t import_stall_seconds, import_total_seconds, import_cpu_seconds;
 	uint64_t import_decoder_memory, import_decoder_address;
 	/* [account] */

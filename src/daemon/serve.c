@@ -23,6 +23,7 @@
 #include "library/library.h"
 #include "swift/swift.h"
 #include "transport/policy.h"
+#include "util/checked.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
 #include "util/log.h"
@@ -32,6 +33,7 @@
 #include "util/banned.h"
 
 #define DRAIN_MS 10000
+#define MOST_THREADS 8 /* by default: each may hold some MiB, in every import that runs */
 
 /* The root object. */
 struct daemon {
@@ -208,6 +210,7 @@ static int start_runner(struct daemon *d, struct dr_err *err)
 		.imports = c->import_concurrent ? (unsigned)c->import_concurrent : cpus,
 		.imports_per_account = c->import_per_account,
 		.account_stored_bytes = c->account_stored_bytes,
+		.spool_reserve = c->import_spool_reserve,
 		.dedup_global = d->library.dedup_global,
 		.order = {.allow = (const char *const *)d->allow,
 			  .deny = (const char *const *)d->deny,
@@ -221,7 +224,8 @@ static int start_runner(struct daemon *d, struct dr_err *err)
 			  .stall_seconds = c->import_stall_seconds,
 			  .total_seconds = c->import_total_seconds,
 			  .cpu_seconds = c->import_cpu_seconds,
-			  .threads = c->import_threads ? (unsigned)c->import_threads : cpus},
+			  .threads = c->import_threads ? (unsigned)c->import_threads
+						       : (unsigned)dr_min_u64(cpus, MOST_THREADS)},
 	};
 
 	return job_runner_start(&d->runner, &jc, err);

@@ -20,7 +20,8 @@
 #include "util/banned.h"
 
 #define POLL_MS 500
-#define QUIET_TURNS 120 /* half seconds without a word from the launcher: it hangs */
+#define QUIET_TURNS 120   /* half seconds without a word from the launcher: it hangs */
+#define CANCELLED_TURNS 3 /* the same once it was told to stop */
 
 struct listener {
 	struct import_facts facts;
@@ -46,6 +47,7 @@ static void write_order(const struct import_order *o, struct buf *b)
 	spec_put_u64(b, "fetch.total_seconds", o->total_seconds);
 	spec_put_u64(b, "decode.virtual_bytes", o->virtual_bytes);
 	spec_put_u64(b, "decode.upload_bytes", o->upload_bytes);
+	spec_put_u64(b, "decode.spool_room", o->spool_room);
 	spec_put_u64(b, "decode.memory_bytes", o->memory_bytes);
 	spec_put_u64(b, "decode.address_bytes", o->address_bytes);
 	spec_put_u64(b, "decode.cpu_seconds", o->cpu_seconds);
@@ -211,7 +213,7 @@ static void listen_to(struct listener *l, int report, int *control, pid_t pid,
 			close(*control);
 			*control = -1;
 		}
-		if (quiet > QUIET_TURNS)
+		if (quiet > (*control < 0 ? CANCELLED_TURNS : QUIET_TURNS))
 			kill(pid, SIGKILL);
 	}
 }

@@ -18,6 +18,7 @@ struct import_order {
 	const char *spool;        /* directory for scratch files */
 	const char *domain, *lease;
 	uint64_t virtual_bytes, upload_bytes;
+	uint64_t spool_room;    /* a source that must be spooled may announce; 0 = any */
 	uint64_t stored_bytes;  /* UINT64_MAX = unlimited */
 	uint64_t memory_bytes;  /* decoder: one codec's windows */
 	uint64_t address_bytes; /* decoder: address space */

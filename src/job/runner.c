@@ -4,6 +4,7 @@
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/statvfs.h>
 
 #include "util/checked.h"
 #include "util/clock.h"
@@ -28,6 +29,8 @@ struct job_runner {
 	bool stop;        /* lock */
 	bool woken;       /* lock */
 	unsigned running; /* lock */
+	/* lock; which import was stopped for want of room and is about to give some back */
+	const struct running *leaving;
 	pthread_t dispatcher;
 	unsigned claims; /* the dispatcher's own */
 };
@@ -41,12 +44,32 @@ struct running {
 	uint64_t started_ms, renewed_ms, written_ms;
 	uint64_t last_done, last_ms; /* for the rate */
 	uint64_t granted;            /* bytes of data reserved in the account's quota */
-	struct dr_err quota;         /* why it must stop, when the quota is used up */
+	struct dr_err stop;          /* a limit it has run into */
 };
 
 void job_lease_name(const struct job *job, char ret[static STORE_LEASE_TEXT])
 {
 	snprintf(ret, STORE_LEASE_TEXT, "job-%lld-%u", (long long)job->id, job->attempts);
+}
+
+/* way_out: what to do about a limit, whoever found it. */
+static const char *way_out(const char *reason)
+{
+	static const struct {
+		const char *reason, *say;
+	} ways[] = {
+		{"too-large", "; ask the operator for a higher limit"},
+		{"quota", "; delete images, or ask the operator for more"},
+		{"timed-out", "; use a faster source, or ask the operator for more time"},
+		{"source-stalled", "; register again, from a steadier source if there is one"},
+		{"decoder-timeout", "; convert it to another format, or ask the operator"},
+		{"needs-memory", "; compress it with less memory, or ask the operator"},
+	};
+
+	for (size_t i = 0; i < sizeof ways / sizeof *ways; i++)
+		if (strcmp(ways[i].reason, reason) == 0)
+			return ways[i].say;
+	return "";
 }
 
 void job_reason_text(const struct dr_err *err, char ret[static REASON_TEXT])
@@ -56,7 +79,7 @@ void job_reason_text(const struct dr_err *err, char ret[static REASON_TEXT])
 		snprintf(ret, REASON_TEXT,
 			 "no-space: the library is full; ask the operator, then register again");
 	else if (err->reason[0])
-		snprintf(ret, REASON_TEXT, "%s: %s", err->reason, err->msg);
+		snprintf(ret, REASON_TEXT, "%s: %s%s", err->reason, err->msg, way_out(err->reason));
 	else
 		snprintf(ret, REASON_TEXT,
 			 "internal-error: something failed on our side; register the image again, "
@@ -131,15 +154,52 @@ static bool within_quota(struct running *run, uint64_t data_bytes)
 				    &err) == 0 ||
 	    err.code != DR_LIMIT)
 		return true;
-	dr_refuse(&run->quota, DR_LIMIT, "quota", "%s", err.msg);
+	dr_refuse(&run->stop, DR_LIMIT, "quota", "%s", err.msg);
 	return false;
+}
+
+/* spool_room: bytes that imports may still write on the spool's file system. */
+static uint64_t spool_room(const struct job_config *cfg)
+{
+	struct statvfs vfs;
+	uint64_t left, reserve;
+
+	if (statvfs(cfg->order.spool, &vfs) != 0)
+		return UINT64_MAX; /* whoever writes will be told why */
+	left = vfs.f_bavail * vfs.f_frsize;
+	reserve = dr_min_u64(cfg->spool_reserve, vfs.f_blocks * vfs.f_frsize / 16);
+	return left > reserve ? left - reserve : 0;
+}
+
+static void no_room(struct dr_err *err)
+{
+	dr_refuse(err, DR_LIMIT, "no-space",
+		  "nothing is free on the file system of the spool beyond import.spool_reserve");
+}
+
+/* within_room: of several imports one is stopped, and the others see whether that was enough. */
+static bool within_room(struct running *run)
+{
+	struct job_runner *r = run->runner;
+	bool leave;
+
+	if (spool_room(&r->cfg) > 0)
+		return true;
+	dr_lock(&r->lock);
+	leave = !r->leaving || r->leaving == run;
+	if (leave)
+		r->leaving = run;
+	dr_unlock(&r->lock);
+	if (leave)
+		no_room(&run->stop);
+	return !leave;
 }
 
 static bool on_progress(void *arg, const struct import_facts *facts)
 {
 	struct running *run = arg;
 
-	if (!still_ours(run) ||
+	if (!still_ours(run) || !within_room(run) ||
 	    (facts->data_bytes != UINT64_MAX && !within_quota(run, facts->data_bytes)))
 		return false;
 	note_progress(run, facts);
@@ -160,7 +220,7 @@ static void publish(struct running *run, const struct import_result *res, struct
 	struct image *img = &run->image;
 
 	if (!within_quota(run, res->data_bytes)) {
-		*err = run->quota;
+		*err = run->stop;
 		return;
 	}
 	img->virtual_bytes = res->virtual_bytes;
@@ -266,6 +326,11 @@ static int import(struct running *run, struct import_result *res, struct dr_err 
 	if (run->job.attempts > run->job.failures + run->job.stops + MAX_DEATHS)
 		return dr_fail(err, DR_CONFLICT, "the server ended %u times while it ran this",
 			       MAX_DEATHS);
+	o.spool_room = spool_room(cfg);
+	if (o.spool_room == 0) {
+		no_room(err);
+		return -1;
+	}
 	if (run->image.status != IMAGE_CREATING)
 		return dr_fail(err, DR_CANCELLED, "the image is no longer being created");
 	job_lease_name(&run->job, lease);
@@ -293,20 +358,22 @@ static void *import_main(void *arg)
 
 	if (import(run, &res, &err) == 0)
 		publish(run, &res, &err);
-	else if (dr_err_is_set(&run->quota))
-		err = run->quota;
+	else if (dr_err_is_set(&run->stop))
+		err = run->stop;
 	if (dr_err_is_set(&err))
 		conclude(run, &err);
 	job_lease_name(&run->job, lease);
 	if (store_unlease(r->cfg.store, lease, &later) < 0)
 		dr_log(DR_WARN, "what=unlease job=%lld error=\"%s\"", (long long)run->job.id,
 		       later.msg);
-	free(run);
 	dr_lock(&r->lock);
+	if (r->leaving == run)
+		r->leaving = NULL;
 	r->running--;
 	r->woken = true; /* there is room; the dispatcher may be looking elsewhere just now */
 	dr_cond_broadcast(&r->changed);
 	dr_unlock(&r->lock);
+	free(run);
 	return NULL;
 }
 

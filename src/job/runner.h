@@ -27,6 +27,7 @@ struct job_config {
 	unsigned imports;  /* at once, in all */
 	uint64_t imports_per_account;
 	uint64_t account_stored_bytes; /* default quota; 0 = none */
+	uint64_t spool_reserve;        /* bytes left free; at most a 16th of the file system */
 	bool dedup_global;
 	struct import_order order; /* the template: store, spool, limits, policy, threads */
 };
@@ -39,7 +40,7 @@ void job_runner_wake(struct job_runner *r);
 void job_runner_stop(struct job_runner *r);
 /* job_lease_name: the store's lease of one attempt at a job. */
 void job_lease_name(const struct job *job, char ret[static STORE_LEASE_TEXT]);
-/* job_reason_text: "code: sentence" as the tenant sees it. */
+/* job_reason_text: "code: sentence" as the tenant sees it, and what to do about a limit. */
 void job_reason_text(const struct dr_err *err, char ret[static REASON_TEXT]);
 
 #endif

@@ -129,7 +129,12 @@ int library_image_show(struct library *l, const struct principal *p, const char 
 
 	if (rc > 0)
 		policy_redact(ret);
-	return rc < 0 ? -1 : 0;
+	if (rc < 0)
+		return -1;
+	if (ret->status != IMAGE_CREATING)
+		return 0;
+	return catalogue_job_place(l->catalogue, id, dr_wall(), l->limits.imports_per_account,
+				   &ret->waits_for, &ret->queue_position, err);
 }
 
 /* listing: the query a principal's filter stands for. */

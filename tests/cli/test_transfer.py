@@ -254,6 +254,16 @@ def test_wait_ends_with_the_finished_image(cli, api):
     assert api.log().count("GET /1.0/images/img-new01?account_id=acc-abcde") == 3
 
 
+@pytest.mark.parametrize("queue, said", [
+    ({"position": 4, "waits_for": "slot"}, "queued, 3 before it"),
+    ({"position": 1, "waits_for": "account"}, "queued, next"),
+    ({"position": 2, "waits_for": "retry"}, "waiting to try again")])
+def test_wait_says_where_in_the_queue_it_stands(cli, api, queue, said):
+    api.progress["img-new01"] = [{"progress": {**STEPS[0]["progress"], **queue}}, {"status": "available"}]
+    got = cli(*REGISTER)
+    assert (got.code, got.err) == (0, f"img-new01: {said}\n"), got
+
+
 def test_wait_draws_a_bar_on_a_terminal(cli, api):
     api.progress["img-new01"] = STEPS + [{"status": "available"}]
     code, out, seen = terminal(cli, *REGISTER)
