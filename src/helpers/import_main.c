@@ -11,6 +11,7 @@
  * import is good only when all three say so: fetch (its digest matched), decode (exit 0 after a
  * good end), commit (a durable manifest). Lines to the owner:
  *   facts source_done=N source_total=N|- virtual=N|- data=N     about twice a second
+ *   alarm cause=… signal=N pid=N                                when an attack or a bug shows
  *   decoded format=… warning=…                                  once
  *   fetched bytes=N sha256=…                                    once
  *   committed manifest=… …                                      once
@@ -23,13 +24,16 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "ingest/allowance.h"
 #include "ingest/helper.h"
 #include "ingest/report.h"
 #include "ring/ring.h"
+#include "util/checked.h"
 #include "util/clock.h"
 #include "util/spec.h"
 #include "util/str.h"
@@ -41,6 +45,7 @@
 #define DISK_SLOTS 8
 #define DISK_SLOT_BYTES ((size_t)1 << 20)
 #define FACTS_MS 500
+#define SECTOR 512
 
 enum child_kind { CHILD_FETCH, CHILD_DECODE, CHILD_COMMIT, CHILDREN };
 
@@ -54,6 +59,18 @@ struct child {
 	bool told;   /* its failure in its own words */
 };
 
+/* What the decoder is watched by. */
+struct watch {
+	struct allowance allowance;
+	uint64_t stall_ms;
+	int scratch;          /* to see how much is spooled; -1 = not any more */
+	uint64_t spool_bytes; /* when last looked at */
+	/* When something last moved in a ring (or another was to move first), what that looked
+	 * like, and the processor time used by then. */
+	uint64_t moved_at, used_ms;
+	uint32_t source_published, source_waiting, disk_published, disk_waiting;
+};
+
 struct import {
 	struct spec *spec;
 	struct child children[CHILDREN];
@@ -62,9 +79,13 @@ struct import {
 	bool fetched, committed;
 	char committed_line[REPORT_LINE_BYTES];
 	uint64_t data_bytes; /* as commit reports */
+	uint64_t disk_bytes; /* likewise */
 	uint64_t facts_at;   /* monotonic ms */
 	uint64_t started_at; /* likewise */
 	uint64_t total_seconds;
+	struct watch watch;
+	pid_t decoder_pid; /* also when it is gone */
+	bool alarmed;
 	struct dr_err failure;
 };
 
@@ -112,6 +133,18 @@ static int start_child(struct import *im, enum child_kind kind, struct helper_st
 	return c->pidfd < 0 ? dr_fail_errno(err, "pidfd_open") : 0;
 }
 
+static void read_limits(struct import *im)
+{
+	const struct allowance usual = ALLOWANCE_INIT;
+	struct allowance *a = &im->watch.allowance;
+
+	im->total_seconds = spec_get_u64(im->spec, "total_seconds", UINT64_MAX);
+	im->watch.stall_ms = 1000 * spec_get_u64(im->spec, "decoder_stall_seconds", 120);
+	a->start = spec_get_u64(im->spec, "decoder_cpu", usual.start);
+	a->data = spec_get_u64(im->spec, "decoder_cpu_data", usual.data);
+	a->holes = spec_get_u64(im->spec, "decoder_cpu_holes", usual.holes);
+}
+
 static int start_all(struct import *im, struct dr_err *err)
 {
 	dr_autofd int source = ring_create(SOURCE_SLOTS, SOURCE_SLOT_BYTES, err);
@@ -122,7 +155,7 @@ static int start_all(struct import *im, struct dr_err *err)
 	struct helper_start decode = {.ring_in = source, .ring_out = disk, .drop_user = true};
 	struct helper_start commit = {.ring_in = disk, .ring_out = -1, .scratch = -1};
 
-	im->total_seconds = spec_get_u64(im->spec, "total_seconds", UINT64_MAX);
+	read_limits(im);
 	if (source < 0 || disk < 0 || ring_attach(&im->source, source, err) < 0 ||
 	    ring_attach(&im->disk, disk, err) < 0)
 		return -1;
@@ -130,10 +163,13 @@ static int start_all(struct import *im, struct dr_err *err)
 	if (scratch < 0)
 		return -1;
 	decode.scratch = scratch;
+	im->watch.scratch = fcntl(scratch, F_DUPFD_CLOEXEC, 0);
 	if (start_child(im, CHILD_COMMIT, &commit, true, err) < 0 ||
 	    start_child(im, CHILD_DECODE, &decode, false, err) < 0 ||
 	    start_child(im, CHILD_FETCH, &fetch, true, err) < 0)
 		return -1;
+	im->decoder_pid = im->children[CHILD_DECODE].pid;
+	im->watch.moved_at = dr_now_ms();
 	return 0;
 }
 
@@ -155,13 +191,49 @@ static void fail(struct import *im, const struct dr_err *why)
 	kill_all(im);
 }
 
+/* alarm: what only an attack or a bug brings about; the operator is to know. Once. */
+static void alarm_of(struct import *im, const char *cause, int sig)
+{
+	if (im->alarmed)
+		return;
+	im->alarmed = true;
+	report_printf(IMPORT_FD_REPORT, "alarm cause=%s signal=%d pid=%d", cause, sig,
+		      (int)im->decoder_pid);
+}
+
+static void fail_lie(struct import *im, const char *how)
+{
+	struct dr_err err = DR_ERR_INIT;
+
+	alarm_of(im, "broken-channel", 0);
+	dr_refuse(&err, DR_CORRUPT, "decoder-crashed", "the decoder broke down on this file: %s",
+		  how);
+	fail(im, &err);
+}
+
 /* told: a child's own failure. That its reader has gone away is no cause: the reader has one, and
  * tells it a moment later. Behind the committer there is no reader. */
 static void told(struct import *im, enum child_kind kind, const struct dr_err *why)
 {
 	im->children[kind].told = true;
+	/* The decoder's word is not taken for its neighbours'; and of what these read, nothing but
+	 * their rings can break a rule without being a verdict on the input. */
+	if (kind == CHILD_FETCH && why->code == DR_CORRUPT && !why->reason[0])
+		fail_lie(im, why->msg);
+	else if (kind == CHILD_COMMIT && strcmp(why->reason, "decoder-crashed") == 0)
+		alarm_of(im, "broken-channel", 0);
 	if (why->code != DR_CANCELLED || kind == CHILD_COMMIT)
 		fail(im, why);
+}
+
+/* look_at_spool: what is spooled may be all that a decoder has to show for its time until the last
+ * byte of the source: below a codec, its own work. */
+static void look_at_spool(struct import *im)
+{
+	struct stat st;
+
+	if (im->watch.scratch >= 0 && fstat(im->watch.scratch, &st) == 0)
+		im->watch.spool_bytes = (uint64_t)st.st_blocks * 512;
 }
 
 static void fetch_line(void *arg, const char *line)
@@ -171,6 +243,10 @@ static void fetch_line(void *arg, const char *line)
 
 	if (report_is(line, "done")) {
 		im->fetched = true;
+		look_at_spool(im);
+		/* Held any longer, it would be written to the disk with the committer's data. */
+		close(im->watch.scratch);
+		im->watch.scratch = -1;
 		report_printf(IMPORT_FD_REPORT, "fetched%s", line + strlen("done"));
 	} else if (report_is(line, "fail")) {
 		report_parse_failure(line, &err);
@@ -188,6 +264,7 @@ static void commit_line(void *arg, const char *line)
 		dr_copy(im->committed_line, sizeof im->committed_line, line + strlen("done"));
 	} else if (report_is(line, "stored")) {
 		im->data_bytes = report_u64(line, "data", im->data_bytes);
+		im->disk_bytes = report_u64(line, "disk", im->disk_bytes);
 	} else if (report_is(line, "fail")) {
 		report_parse_failure(line, &err);
 		told(im, CHILD_COMMIT, &err);
@@ -214,39 +291,63 @@ static void report_facts(struct import *im)
 	im->facts_at = dr_now_ms();
 }
 
+/* alarm_at_death: by the kernel's word, whatever the decoder has said before. SIGKILL is ours, or
+ * that of a system out of memory. */
+static void alarm_at_death(struct import *im, int sig)
+{
+	static const int faults[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGTRAP};
+
+	if (sig == SIGSYS)
+		alarm_of(im, "forbidden-call", sig);
+	for (size_t i = 0; i < sizeof faults / sizeof *faults; i++)
+		if (sig == faults[i])
+			alarm_of(im, "memory-fault", sig);
+}
+
+/* decoder_crashed: a decoder's death without a verdict. */
+static void decoder_crashed(const siginfo_t *info, int sig, struct dr_err *err)
+{
+	if (sig == SIGXCPU)
+		dr_refuse(err, DR_LIMIT, "decoder-timeout",
+			  "decoding this file took more processor time than is allowed");
+	else if (sig == SIGKILL)
+		dr_refuse(err, DR_LIMIT, "needs-memory",
+			  "the decoder was stopped by the system, most likely for want of memory");
+	else if (sig == SIGSYS)
+		dr_refuse(err, DR_CORRUPT, "decoder-crashed",
+			  "the decoder was stopped at this file: it tried what it must not do");
+	else
+		dr_refuse(err, DR_CORRUPT, "decoder-crashed",
+			  "the decoder broke down on this file (%s %d)", sig ? "signal" : "status",
+			  info->si_status);
+}
+
 /* crashed: what a child's death means for the import. */
 static void crashed(struct import *im, enum child_kind kind, const siginfo_t *info)
 {
 	struct dr_err err = DR_ERR_INIT;
 	const int sig = info->si_code == CLD_EXITED ? 0 : info->si_status;
 
-	if (kind == CHILD_DECODE && ring_failure(im->disk, &err)) {
+	if (kind == CHILD_DECODE && sig == 0 && ring_failure(im->disk, &err)) {
 		told(im, kind, &err);
 		return;
 	}
-	if (kind != CHILD_DECODE)
+	if (kind == CHILD_DECODE)
+		decoder_crashed(info, sig, &err);
+	else
 		dr_refuse(&err, DR_IO, kind == CHILD_FETCH ? "fetcher-crashed" : "store-failed",
 			  "the %s process ended unexpectedly (%s %d)", names[kind],
 			  sig ? "signal" : "status", info->si_status);
-	else if (sig == SIGXCPU)
-		dr_refuse(&err, DR_LIMIT, "decoder-timeout",
-			  "decoding this file took more processor time than is allowed");
-	else if (sig == SIGKILL)
-		dr_refuse(&err, DR_LIMIT, "needs-memory",
-			  "the decoder was stopped by the system, most likely for want of memory");
-	else
-		dr_refuse(&err, DR_CORRUPT, "decoder-crashed",
-			  "the decoder broke down on this file (%s %d)", sig ? "signal" : "status",
-			  info->si_status);
 	fail(im, &err);
 }
 
-/* silent: a child has ended without the last word that its neighbour is waiting for. */
+/* silent: a child has ended without the last word that its neighbour is waiting for; a decoder,
+ * also before it can have seen the last word of the fetcher. */
 static bool silent(const struct import *im, enum child_kind kind)
 {
 	if (kind == CHILD_COMMIT)
 		return !im->committed;
-	return !ring_ended(kind == CHILD_FETCH ? im->source : im->disk);
+	return !ring_ended(im->source) || (kind == CHILD_DECODE && !ring_ended(im->disk));
 }
 
 static void reap(struct import *im, enum child_kind kind)
@@ -269,6 +370,11 @@ static void reap(struct import *im, enum child_kind kind)
 			close(c->report);
 			c->report = -1;
 		}
+	}
+	if (kind == CHILD_DECODE) {
+		ring_abandon(im->source); /* nobody reads any more, whatever was said there */
+		if (info.si_code != CLD_EXITED)
+			alarm_at_death(im, info.si_status);
 	}
 	c->ok = c->ok && !silent(im, kind);
 	if (!c->ok && !c->killed && !c->told && !dr_err_is_set(&im->failure))
@@ -294,6 +400,57 @@ static void check_time(struct import *im)
 	dr_refuse(&err, DR_LIMIT, "timed-out", "the import was not finished within %llu seconds",
 		  (unsigned long long)im->total_seconds);
 	fail(im, &err);
+}
+
+/* check_allowance: the decoder's processor time against what has arrived behind it. */
+static void check_allowance(struct import *im, pid_t pid)
+{
+	struct dr_err err = DR_ERR_INIT;
+	const uint64_t holes = im->disk_bytes - dr_min_u64(im->data_bytes, im->disk_bytes);
+
+	look_at_spool(im);
+	if (allowance_check(&im->watch.allowance, pid, im->data_bytes + im->watch.spool_bytes,
+			    holes, &err) < 0)
+		fail(im, &err);
+}
+
+/* check_stall: a decoder that has something to do, and room for what comes of it, moves a ring or
+ * uses the processor. One that does neither for long waits for nothing. */
+static void check_stall(struct import *im, pid_t pid)
+{
+	struct watch *w = &im->watch;
+	struct watch now = *w;
+	struct dr_err err = DR_ERR_INIT;
+	bool idle;
+
+	now.moved_at = dr_now_ms();
+	now.used_ms = allowance_used_ms(pid);
+	ring_look(im->source, &now.source_published, &now.source_waiting);
+	ring_look(im->disk, &now.disk_published, &now.disk_waiting);
+	idle = (now.source_waiting == 0 && !ring_ended(im->source) && !ring_ended(im->disk)) ||
+	       now.disk_waiting >= DISK_SLOTS;
+	if (idle || now.used_ms >= w->used_ms + 1000 ||
+	    now.source_published != w->source_published ||
+	    now.source_waiting != w->source_waiting || now.disk_published != w->disk_published ||
+	    now.disk_waiting != w->disk_waiting) {
+		*w = now;
+	} else if (now.moved_at - w->moved_at >= w->stall_ms) {
+		dr_refuse(&err, DR_LIMIT, "decoder-timeout",
+			  "the decoder has done nothing for %llu seconds",
+			  (unsigned long long)(w->stall_ms / 1000));
+		fail(im, &err);
+	}
+}
+
+static void watch_decoder(struct import *im)
+{
+	const pid_t pid = im->children[CHILD_DECODE].pid;
+
+	if (pid <= 0 || dr_err_is_set(&im->failure))
+		return;
+	check_allowance(im, pid);
+	if (!dr_err_is_set(&im->failure))
+		check_stall(im, pid);
 }
 
 /* turn: wait for something to happen, and see to it. */
@@ -329,22 +486,17 @@ static void turn(struct import *im)
 			reap(im, (enum child_kind)i);
 	}
 	check_time(im);
+	watch_decoder(im);
 	if (dr_now_ms() - im->facts_at >= FACTS_MS)
 		report_facts(im);
 }
 
 /* report_decoded: the decoder's note is foreign text: only known keys pass, as encoded values. */
-static void report_decoded(struct import *im)
+static void report_decoded(const struct spec *s)
 {
-	char note[RING_NOTE_BYTES + 1];
-	DR_CLEANUP(spec_freep) struct spec *s = NULL;
-	struct dr_err err = DR_ERR_INIT;
 	dr_autobuf struct buf line = BUF_INIT_MAX(REPORT_LINE_BYTES);
 	const char *warning;
 
-	ring_note(im->disk, note);
-	if (spec_parse(&s, note, strlen(note), &err) < 0)
-		return;
 	buf_puts(&line, "decoded format=");
 	report_encode(&line, spec_get(s, "format", ""));
 	for (size_t i = 0; (warning = spec_nth(s, "warning", i)); i++) {
@@ -356,18 +508,44 @@ static void report_decoded(struct import *im)
 	report_printf(IMPORT_FD_REPORT, "%s", buf_str(&line));
 }
 
+/* check_size: the disk is as long as the committer has counted. A decoder that says otherwise at
+ * its end, or that makes what is no disk, has not come to that end by decoding. */
+static void check_size(struct import *im, const struct spec *note)
+{
+	const uint64_t counted = report_u64(im->committed_line, "virtual", 0);
+
+	if (counted % SECTOR != 0 || spec_get_u64(note, "virtual_bytes", 0) != counted)
+		fail_lie(im, "the disk is not as long as it says");
+}
+
 static void conclude(struct import *im)
 {
 	struct dr_err err = DR_ERR_INIT;
+	struct dr_err unread = DR_ERR_INIT;
+	char text[RING_NOTE_BYTES + 1];
+	DR_CLEANUP(spec_freep) struct spec *note = NULL;
 
+	if (!im->source || !im->disk) {
+		report_failure(IMPORT_FD_REPORT, &im->failure);
+		return;
+	}
 	report_facts(im);
+	ring_note(im->disk, text);
+	if (spec_parse(&note, text, strlen(text), &unread) < 0 && !dr_err_is_set(&im->failure))
+		fail_lie(im, "its last words cannot be read");
+	if (!dr_err_is_set(&im->failure) && im->children[CHILD_DECODE].ok &&
+	    !im->children[CHILD_FETCH].ok)
+		fail_lie(im, "it ended before its source");
 	if (!dr_err_is_set(&im->failure) &&
 	    !(im->fetched && im->committed && im->children[CHILD_FETCH].ok &&
 	      im->children[CHILD_DECODE].ok && im->children[CHILD_COMMIT].ok)) {
 		dr_fail(&err, DR_IO, "the import ended without a result");
 		im->failure = err;
 	}
-	report_decoded(im);
+	if (note)
+		report_decoded(note);
+	if (!dr_err_is_set(&im->failure))
+		check_size(im, note);
 	if (dr_err_is_set(&im->failure)) {
 		report_failure(IMPORT_FD_REPORT, &im->failure);
 		return;
@@ -388,6 +566,7 @@ int main(void)
 		return 2;
 	for (int i = 0; i < CHILDREN; i++)
 		im.children[i].report = im.children[i].pidfd = -1;
+	im.watch.scratch = -1;
 	im.started_at = dr_now_ms();
 	if (spec_read_fd(&im.spec, IMPORT_FD_SPEC, &err) < 0 || start_all(&im, &err) < 0)
 		fail(&im, &err);
