@@ -2,7 +2,8 @@
 SHELL := /bin/bash
 BUILD := build
 .DEFAULT_GOAL := all
-.PHONY: all packages demo run test test-full bench install clean help
+SECONDS := 60
+.PHONY: all packages demo run test test-full fuzz bench install clean help
 
 all: packages
 	@tools/build $(BUILD)
@@ -25,6 +26,10 @@ test-full:
 	@tools/packages build test
 	@tools/test --full
 
+fuzz:
+	@tools/packages build test
+	@tools/fuzz $(SECONDS) $(TARGET)
+
 bench: all
 	@tools/packages demo bench
 	@bench/run
@@ -40,5 +45,6 @@ help:
 	@echo "make demo     the whole story on an empty data directory, with a real disk image"
 	@echo "make run      a server in the foreground, with a client configured for it"
 	@echo "make test     every test; ends with 'N passed, N failed'"
+	@echo "make fuzz     SECONDS=n for each fuzz target (60), or for TARGET=… alone"
 	@echo "make bench    measurements beside the tools people use today"
 	@echo "make install  into /usr/local (meson configure build -Dprefix=DIR for another; DESTDIR as usual)"
