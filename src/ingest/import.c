@@ -104,6 +104,16 @@ static void take_committed(struct listener *l, const char *line)
 	r->object_bytes = report_u64(line, "object", 0);
 }
 
+static void take_alarm(struct listener *l, const char *line)
+{
+	char cause[32];
+
+	if (report_word(line, "cause", cause, sizeof cause))
+		snprintf(l->result->alarm, sizeof l->result->alarm, "cause=%s signal=%llu pid=%llu",
+			 cause, (unsigned long long)report_u64(line, "signal", 0),
+			 (unsigned long long)report_u64(line, "pid", 0));
+}
+
 static void take_line(void *arg, const char *line)
 {
 	struct listener *l = arg;
@@ -120,6 +130,8 @@ static void take_line(void *arg, const char *line)
 		take_fetched(l, line);
 	} else if (report_is(line, "committed")) {
 		take_committed(l, line);
+	} else if (report_is(line, "alarm")) {
+		take_alarm(l, line);
 	} else if (report_is(line, "fail")) {
 		report_parse_failure(line, &l->failure);
 	} else if (report_is(line, "ok")) {

@@ -37,14 +37,17 @@ struct import_result {
 	char format[64];
 	char checksum[160];  /* of the source: "sha256:<hex>" */
 	char warnings[1024]; /* lines "code: sentence" */
+	/* for the operator: "cause=… signal=N pid=N" when the decoder did what only an attack or
+	 * a bug brings about (forbidden-call, memory-fault, broken-channel); else "" */
+	char alarm[80];
 };
 
 /* progress: about twice a second, from the calling thread; false cancels. */
 typedef bool import_progress(void *arg, const struct import_facts *facts);
 
 /* import_run: 0 when everything is durable in the store (leased), or -1 with the verdict:
- * err->reason is the stable code for the tenant. CANCELLED when progress said so. ret->format and
- * warnings are filled as far as known also on failure. */
+ * err->reason is the stable code for the tenant. CANCELLED when progress said so. ret->format,
+ * warnings and alarm are filled as far as known also on failure. */
 int import_run(const struct import_order *o, import_progress *progress, void *arg,
 	       struct import_result *ret, struct dr_err *err) DR_MUST_CHECK;
 

@@ -209,9 +209,10 @@ static bool on_progress(void *arg, const struct import_facts *facts)
 /* transient: worth another attempt of the whole import. */
 static bool transient(const struct dr_err *err)
 {
+	/* Not decoder-crashed: what breaks a decoder breaks it again, and an attacker gets one
+	 * try. */
 	return err->code == DR_BUSY || err->code == DR_IO ||
-	       strcmp(err->reason, "source-changed") == 0 ||
-	       strcmp(err->reason, "decoder-crashed") == 0;
+	       strcmp(err->reason, "source-changed") == 0;
 }
 
 static void publish(struct running *run, const struct import_result *res, struct dr_err *err)
@@ -248,7 +249,8 @@ static void publish(struct running *run, const struct import_result *res, struct
 /* ours: it failed on this side, whatever the source was; the operator is to know. */
 static bool ours(const struct dr_err *err)
 {
-	return !err->reason[0] || err->code == DR_IO || strcmp(err->reason, "no-space") == 0;
+	return !err->reason[0] || err->code == DR_IO || strcmp(err->reason, "no-space") == 0 ||
+	       strcmp(err->reason, "decoder-crashed") == 0;
 }
 
 /* requeue: another attempt, when this one only had to stop or the next may do better. */
@@ -351,7 +353,7 @@ static void *import_main(void *arg)
 {
 	struct running *run = arg;
 	struct job_runner *r = run->runner;
-	struct import_result res;
+	struct import_result res = {0};
 	struct dr_err err = DR_ERR_INIT;
 	struct dr_err later = DR_ERR_INIT;
 	char lease[STORE_LEASE_TEXT];
@@ -360,6 +362,9 @@ static void *import_main(void *arg)
 		publish(run, &res, &err);
 	else if (dr_err_is_set(&run->stop))
 		err = run->stop;
+	if (res.alarm[0])
+		dr_log(DR_ERROR, "what=decoder_alarm image=%s account=%s %s", run->job.image,
+		       run->job.account, res.alarm);
 	if (dr_err_is_set(&err))
 		conclude(run, &err);
 	job_lease_name(&run->job, lease);
