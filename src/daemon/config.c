@@ -14,6 +14,8 @@
 
 #include "util/banned.h"
 
+#define FETCH_WAIT_MAX_S 3600
+
 enum value_kind { V_TEXT, V_COUNT, V_SIZE, V_SECONDS, V_BOOL };
 
 struct key {
@@ -42,6 +44,16 @@ static const struct key keys[] = {
 	 "further ranges imports may not reach: CIDR, comma-separated"},
 	{"import.ports", V_TEXT, AT(import_ports), "80,443,8080,8443",
 	 "ports of sources that import.allow does not name"},
+	{"import.nat64", V_BOOL, AT(import_nat64), "false",
+	 "IPv4 sources are reached through 64:ff9b::/96"},
+	{"import.attempts", V_COUNT, AT(import_attempts), "5",
+	 "requests for one source, when it breaks off or is in trouble"},
+	{"import.backoff_seconds", V_SECONDS, AT(import_backoff_seconds), "1",
+	 "wait before the second attempt; doubles up to 30 s; 0 = none"},
+	{"import.connect_seconds", V_SECONDS, AT(import_connect_seconds), "10",
+	 "a source must have accepted a connection after this"},
+	{"import.first_byte_seconds", V_SECONDS, AT(import_first_byte_seconds), "30",
+	 "... and have begun to answer after this"},
 	{"import.concurrent", V_COUNT, AT(import_concurrent), "0",
 	 "imports running at once; 0 = one per processor"},
 	{"import.per_account", V_COUNT, AT(import_per_account), "2",
@@ -215,6 +227,14 @@ int config_check(const struct config *c, struct dr_err *err)
 		return dr_fail(err, DR_INVALID, "log.level takes debug, info, warn or error");
 	if (strcmp(c->store_dedup, "account") != 0 && strcmp(c->store_dedup, "global") != 0)
 		return dr_fail(err, DR_INVALID, "store.dedup takes account or global");
+	if (c->import_attempts < 1 || c->import_attempts > 100)
+		return dr_fail(err, DR_INVALID, "import.attempts takes 1 to 100");
+	if (c->import_connect_seconds < 1 || c->import_connect_seconds > FETCH_WAIT_MAX_S ||
+	    c->import_first_byte_seconds < 1 || c->import_first_byte_seconds > FETCH_WAIT_MAX_S ||
+	    c->import_backoff_seconds > FETCH_WAIT_MAX_S)
+		return dr_fail(err, DR_INVALID,
+			       "import.connect_seconds and import.first_byte_seconds take 1 s to "
+			       "1 h, import.backoff_seconds at most 1 h");
 	if (c->import_per_account == 0)
 		return dr_fail(err, DR_INVALID, "import.per_account takes 1 or more");
 	if (c->import_concurrent > 256 || c->import_threads > 64)

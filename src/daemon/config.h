@@ -17,6 +17,9 @@ struct config {
 	uint64_t http_workers, http_connections, http_idle_seconds;
 	/* [import] */
 	char *import_allow, *import_deny, *import_ports;
+	bool import_nat64;
+	uint64_t import_attempts, import_backoff_seconds;
+	uint64_t import_connect_seconds, import_first_byte_seconds;
 	uint64_t import_concurrent, import_per_account, import_threads;
 	uint64_t import_upload_bytes, import_virtual_bytes, import_spool_reserve;
 	uint64_t import_stall_seconds, import_total_seconds, import_cpu_seconds;

@@ -42,7 +42,12 @@ static void write_order(const struct import_order *o, struct buf *b)
 	for (size_t i = 0; o->deny && o->deny[i]; i++)
 		spec_put(b, "fetch.deny", o->deny[i]);
 	spec_put(b, "fetch.ports", o->ports);
+	spec_put(b, "fetch.nat64", o->nat64 ? "yes" : "no");
 	spec_put_u64(b, "fetch.max_bytes", o->upload_bytes);
+	spec_put_u64(b, "fetch.attempts", o->attempts);
+	spec_put_u64(b, "fetch.backoff_ms", o->backoff_seconds ? 1000 * o->backoff_seconds : 1);
+	spec_put_u64(b, "fetch.connect_ms", 1000 * o->connect_seconds);
+	spec_put_u64(b, "fetch.first_byte_ms", 1000 * o->first_byte_seconds);
 	spec_put_u64(b, "fetch.stall_seconds", o->stall_seconds);
 	spec_put_u64(b, "fetch.total_seconds", o->total_seconds);
 	spec_put_u64(b, "decode.virtual_bytes", o->virtual_bytes);

@@ -5,6 +5,9 @@
 #ifndef DR_INGEST_IMPORT_H
 #define DR_INGEST_IMPORT_H
 
+#include <stdbool.h>
+#include <stdint.h>
+
 #include "digest/digest.h"
 #include "util/err.h"
 
@@ -14,8 +17,11 @@ struct import_order {
 	const char *const *allow; /* NULL-terminated; may be NULL */
 	const char *const *deny;  /* likewise */
 	const char *ports;        /* "80,443,…" */
-	const char *store;        /* store URL, "dir:/path" */
-	const char *spool;        /* directory for scratch files */
+	bool nat64;               /* 64:ff9b::/96 leads to IPv4 */
+	/* of the source: requests, wait between them, limits of each */
+	uint64_t attempts, backoff_seconds, connect_seconds, first_byte_seconds;
+	const char *store; /* store URL, "dir:/path" */
+	const char *spool; /* directory for scratch files */
 	const char *domain, *lease;
 	uint64_t virtual_bytes, upload_bytes;
 	uint64_t spool_room;    /* a source that must be spooled may announce; 0 = any */

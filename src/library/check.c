@@ -124,6 +124,7 @@ static int build_policy(const struct library *l, struct transport_policy *p, str
 		if (transport_policy_deny(p, *r, err) < 0)
 			return -1;
 	}
+	p->nat64 = l->import_nat64;
 	if (l->import_ports && transport_policy_set_ports(p, l->import_ports, err) < 0)
 		return -1;
 	return transport_policy_deny_own(p, err);

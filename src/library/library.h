@@ -28,6 +28,7 @@ struct library { /* the daemon's root object owns it; fields are borrowed */
 	const char *const *import_allow; /* NULL-terminated "CIDR" or "CIDR:port" */
 	const char *const *import_deny;
 	const char *import_ports;     /* "80,443,8080,8443" */
+	bool import_nat64;            /* 64:ff9b::/96 leads to IPv4 */
 	void (*wake_jobs)(void *arg); /* a job was queued or cancelled; may be NULL */
 	void *wake_arg;
 };

@@ -44,6 +44,14 @@ static const struct block ipv6_refused[] = {
 	{{0x20, 0x02}, 16},             /* 6to4 */
 	{{0x3f, 0xff}, 20},             /* documentation */
 };
+/* What is always this machine; before the addresses of its interfaces, which it may contain. */
+static const struct transport_range own_always[] = {
+	{.family = AF_INET, .addr = {127}, .bits = 8},
+	{.family = AF_INET, .bits = 32},
+	{.family = AF_INET6, .addr = {[15] = 1}, .bits = 128},
+	{.family = AF_INET6, .bits = 128},
+};
+
 static const struct block ipv6_mapped = {{[10] = 0xff, [11] = 0xff}, 96};
 static const struct block ipv6_nat64 = {{0, 0x64, 0xff, 0x9b}, 96};
 
@@ -87,16 +95,18 @@ static bool address_is_public(const struct target *t)
 	       !in_blocks(t->addr, ipv6_refused, sizeof ipv6_refused / sizeof *ipv6_refused);
 }
 
-static bool in_ranges(const struct transport_ranges *rs, const struct target *t)
+/* find: the range of at least `bits` that the target is in; NULL without one. */
+static const struct transport_range *find(const struct transport_ranges *rs, unsigned bits,
+					  const struct target *t)
 {
 	for (size_t i = 0; i < rs->count; i++) {
 		const struct transport_range *r = &rs->range[i];
 
 		if (r->family == t->family && (r->port == 0 || r->port == t->port) &&
-		    within(t->addr, r->addr, r->bits))
-			return true;
+		    r->bits >= bits && within(t->addr, r->addr, r->bits))
+			return r;
 	}
-	return false;
+	return NULL;
 }
 
 static bool port_listed(const struct transport_policy *p, uint16_t port)
@@ -139,6 +149,7 @@ static void unwrap_nat64(struct target *t)
 bool transport_policy_permits(const struct transport_policy *p, const struct sockaddr *sa,
 			      socklen_t len)
 {
+	const struct transport_range *own;
 	struct target t;
 
 	if (!target_from(&t, sa, len) || t.port == 0)
@@ -148,11 +159,12 @@ bool transport_policy_permits(const struct transport_policy *p, const struct soc
 		return false;
 	if (p->nat64)
 		unwrap_nat64(&t);
-	if (in_ranges(&p->deny, &t))
+	if (find(&p->deny, 0, &t))
 		return false;
-	if (in_ranges(&p->allow, &t))
+	own = find(&p->own, 0, &t);
+	if (find(&p->allow, own ? own->bits : 0, &t))
 		return true;
-	return port_listed(p, t.port) && !in_ranges(&p->own, &t) && address_is_public(&t);
+	return port_listed(p, t.port) && !own && address_is_public(&t);
 }
 
 bool transport_policy_port_possible(const struct transport_policy *p, uint16_t port)
@@ -298,6 +310,8 @@ int transport_policy_deny_own(struct transport_policy *p, struct dr_err *err)
 
 	if (getifaddrs(&all) != 0)
 		return dr_fail_errno(err, "list this machine's addresses");
+	for (size_t i = 0; rc == 0 && i < sizeof own_always / sizeof *own_always; i++)
+		rc = ranges_add(&p->own, &own_always[i], err);
 	for (struct ifaddrs *i = all; i && rc == 0; i = i->ifa_next) {
 		struct transport_range r = {.bits = 32};
 		struct target t;
@@ -309,8 +323,7 @@ int transport_policy_deny_own(struct transport_policy *p, struct dr_err *err)
 			r.bits = 128;
 			len = sizeof(struct sockaddr_in6);
 		}
-		/* What is not public is refused without being listed. */
-		if (!target_from(&t, i->ifa_addr, len) || !address_is_public(&t))
+		if (!target_from(&t, i->ifa_addr, len))
 			continue;
 		r.family = t.family;
 		memcpy(r.addr, t.addr, sizeof r.addr);

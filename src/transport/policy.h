@@ -8,7 +8,8 @@
  *
  * The order of the rules: an IPv4-mapped or unknown family is refused; a denied range is refused;
  * an allowed range is permitted, whatever its port; then the port must be on the port list, the
- * address not one of this machine's own, and public. Deny beats allow, allow beats the rest.
+ * address not one of this machine's own, and public. Deny beats allow, allow beats the rest; but
+ * a range that is wider than one of this machine's own addresses was not meant for it.
  *
  * A policy is built by one thread and read by any number afterwards. */
 #ifndef DR_TRANSPORT_POLICY_H
@@ -63,8 +64,9 @@ int transport_policy_deny(struct transport_policy *p, const char *range, struct 
 /* transport_policy_set_ports: replace the port list, "80,443". INVALID when it is none. */
 int transport_policy_set_ports(struct transport_policy *p, const char *list, struct dr_err *err)
 	DR_MUST_CHECK;
-/* transport_policy_deny_own: refuse the addresses of this machine's interfaces, as they are now
- * (only an allowed range makes one reachable again). */
+/* transport_policy_deny_own: refuse this machine's addresses: those of its interfaces, as they are
+ * now, 127.0.0.0/8 and the unspecified ones. Only an allowed range that is no wider than such an
+ * entry makes one reachable: 10.0.0.0/8 does not open this machine's database on 10.1.2.3. */
 int transport_policy_deny_own(struct transport_policy *p, struct dr_err *err) DR_MUST_CHECK;
 
 /* transport_policy_permits: may a connection to this address and port be made? Pure. */

@@ -250,9 +250,6 @@ static void own_addresses_are_refused_unless_allowed(void **state)
 	}
 	freeifaddrs(all);
 
-	free(p.own.range);
-	p.own.range = malloc(sizeof own);
-	assert_non_null(p.own.range);
 	p.own.range[0] = own;
 	p.own.count = 1;
 	assert_false(permits(&p, "8.8.4.4", 80));
@@ -260,6 +257,37 @@ static void own_addresses_are_refused_unless_allowed(void **state)
 	allow(&p, "8.8.4.4/32:80");
 	assert_true(permits(&p, "8.8.4.4", 80));
 	assert_false(permits(&p, "8.8.4.4", 443));
+}
+
+static void a_range_that_is_wider_than_an_own_address_does_not_open_it(void **state)
+{
+	const struct transport_range own = {.family = AF_INET, .addr = {10, 1, 2, 3}, .bits = 32};
+	DR_CLEANUP(transport_policy_done) struct transport_policy p;
+	struct dr_err err = DR_ERR_INIT;
+
+	(void)state;
+	transport_policy_init(&p);
+	assert_int_equal(transport_policy_deny_own(&p, &err), 0);
+	p.own.range[p.own.count - 1] = own;
+	allow(&p, "0.0.0.0/0");
+	allow(&p, "::/0");
+	allow(&p, "10.0.0.0/8");
+	assert_true(permits(&p, "10.1.2.4", 5432));
+	assert_false(permits(&p, "10.1.2.3", 5432));
+	assert_false(permits(&p, "10.1.2.3", 80));
+	assert_false(permits(&p, "127.0.0.1", 5432));
+	assert_false(permits(&p, "127.1.2.3", 5432));
+	assert_false(permits(&p, "0.0.0.0", 5432));
+	assert_false(permits(&p, "::1", 5432));
+	assert_false(permits(&p, "::", 5432));
+	allow(&p, "10.1.2.3/32:8080");
+	allow(&p, "127.0.0.0/8:8081");
+	allow(&p, "::1/128");
+	assert_true(permits(&p, "10.1.2.3", 8080));
+	assert_false(permits(&p, "10.1.2.3", 5432));
+	assert_true(permits(&p, "127.0.0.1", 8081));
+	assert_false(permits(&p, "127.0.0.1", 8080));
+	assert_true(permits(&p, "::1", 5432));
 }
 
 static void a_port_is_possible_when_some_range_has_it(void **state)
@@ -337,6 +365,7 @@ int main(void)
 		cmocka_unit_test(a_denied_range_beats_everything),
 		cmocka_unit_test(nat64_is_judged_by_the_address_inside_when_enabled),
 		cmocka_unit_test(own_addresses_are_refused_unless_allowed),
+		cmocka_unit_test(a_range_that_is_wider_than_an_own_address_does_not_open_it),
 		cmocka_unit_test(a_port_is_possible_when_some_range_has_it),
 		cmocka_unit_test(malformed_ranges_and_port_lists_are_refused),
 	};
