@@ -445,8 +445,31 @@ def test_case_64_a_name_of_an_own_address(dns, internet, reached):
     assert reached() == set()
 
 
+def test_case_64_a_range_around_an_own_address_does_not_open_it(internet, reached):
+    around = ["10.0.0.0/8", "0.0.0.0/0", "::/0"]
+    for host in (OWN, PRIVATE, f"[{OWN6}]", "127.0.0.1", "[::1]"):
+        refused(fetch(f"http://{host}:8877/disk", allow=around), "address-not-allowed")
+    assert reached() == set()
+    whole(fetch("http://10.1.2.4:8877/disk", allow=around), DATA)
+    assert internet.accepted == [("10.1.2.4", 8877)]
+
+
 def test_an_own_address_can_be_allowed(internet, reached):
-    whole(fetch(f"http://{OWN}/disk", allow=f"{OWN}/32:80"), DATA)
+    for allowed, host in ((f"{OWN}/32:80", OWN), (f"{PRIVATE}/32", PRIVATE),
+                          (f"{OWN6}/128:80", f"[{OWN6}]"), ("127.0.0.0/8", "127.0.0.1")):
+        whole(fetch(f"http://{host}/disk", allow=allowed), DATA)
+        refused(fetch(f"http://{host}:8080/disk", allow=allowed.replace(":80", "") + ":80"),
+                "address-not-allowed")
+
+
+def test_case_18_a_network_with_nat64_only_opens_public_addresses(internet, reached):
+    whole(fetch("http://[64:ff9b::5db8:d822]/disk", nat64="yes"), DATA)
+    assert reached() == {"64:ff9b::5db8:d822"}
+    internet.forget()
+    for inside in ("64:ff9b::7f00:1", "64:ff9b::a9fe:a9fe", "64:ff9b::a01:203",
+                   "64:ff9b:1::5db8:d822"):
+        refused(fetch(f"http://[{inside}]/disk", nat64="yes"), "address-not-allowed")
+    assert reached() == set()
 
 
 def test_a_name_without_an_address_is_tried_again(dns, internet, reached):
