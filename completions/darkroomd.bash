@@ -26,7 +26,7 @@ _darkroomd_words() {
 	help) echo 'init serve admin inspect' ;;
 	admin) echo 'account user client image job store doctor' ;;
 	'admin account') echo 'create list limits' ;;
-	'admin user') echo 'create' ;;
+	'admin user') echo 'create password' ;;
 	'admin client') echo 'create reset' ;;
 	'admin image') echo 'official licence' ;;
 	'admin job') echo 'list cancel retry' ;;

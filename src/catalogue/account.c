@@ -319,9 +319,17 @@ int catalogue_user_update(struct catalogue *c, const struct user *u, struct dr_e
 int catalogue_user_set_password(struct catalogue *c, const char *id, const char *password_hash,
 				struct dr_err *err)
 {
-	return write_one(c, "user",
-			 "UPDATE users SET password_hash = $2 WHERE id = $1 RETURNING id",
-			 DB_ARGS(db_text(id), db_text(password_hash)), err);
+	dr_session s = {0};
+
+	if (session_write(&s, c, err) < 0 ||
+	    must_meet(db_run(s.db, "UPDATE users SET password_hash = $2 WHERE id = $1 RETURNING id",
+			     DB_ARGS(db_text(id), db_text(password_hash)), err),
+		      "user", err) < 0 ||
+	    db_run(s.db, "DELETE FROM tokens WHERE user_id = $1", DB_ARGS(db_text(id)), err) < 0 ||
+	    db_run(s.db, "DELETE FROM refresh_tokens WHERE user_id = $1", DB_ARGS(db_text(id)),
+		   err) < 0)
+		return -1;
+	return session_commit(&s, err);
 }
 
 int catalogue_user_list(struct catalogue *c, const char *account, struct user **ret, size_t *ret_n,

@@ -110,6 +110,7 @@ int catalogue_user_for_login(struct catalogue *c, const char *login, struct user
 			     char ret_hash[static 160], struct dr_err *err) DR_MUST_CHECK;
 int catalogue_user_update(struct catalogue *c, const struct user *u, struct dr_err *err)
 	DR_MUST_CHECK; /* name, email, ssh_key */
+/* catalogue_user_set_password: and forgets the user's tokens. */
 int catalogue_user_set_password(struct catalogue *c, const char *id, const char *password_hash,
 				struct dr_err *err) DR_MUST_CHECK;
 int catalogue_user_list(struct catalogue *c, const char *account, struct user **ret, size_t *ret_n,

@@ -5,7 +5,6 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "auth/auth.h"
 #include "daemon/wire.h"
 #include "library/library.h"
 #include "util/clock.h"
@@ -182,6 +181,25 @@ static int user_create(struct admin *a, const char *const *words, struct dr_err 
 	return 0;
 }
 
+static int user_password(struct admin *a, const char *const *words, struct dr_err *err)
+{
+	struct user u;
+	char hash[160], password[ADMIN_PASSWORD_TEXT];
+	int rc;
+
+	if (catalogue_user_for_login(a->catalogue, words[0], &u, hash, err) < 0)
+		return -1;
+	rc = admin_read_password(password, err);
+	if (rc == 0)
+		rc = auth_password_hash(password, hash, err);
+	explicit_bzero(password, sizeof password);
+	if (rc < 0 || catalogue_user_set_password(a->catalogue, u.id, hash, err) < 0)
+		return -1;
+	admin_print(a, json_pack("{s:s, s:s, s:s}", "id", u.id, "email", u.email, "password",
+				 "changed"));
+	return 0;
+}
+
 static int client_create(struct admin *a, const char *const *words, struct dr_err *err)
 {
 	struct api_client cl = {0};
@@ -259,15 +277,15 @@ static int job_list(struct admin *a, const char *const *words, struct dr_err *er
 	for (size_t i = 0; i < n; i++) {
 		/* The query of a source's URL is a secret: it may be a temporary URL. */
 		jobs[i].url[strcspn(jobs[i].url, "?")] = 0;
-		json_array_append_new(rows,
-				      json_pack("{s:I, s:s, s:s, s:s, s:i, s:o, s:o, s:s, s:s}",
-						"id", (json_int_t)jobs[i].id, "state",
-						job_state_name(jobs[i].state), "image",
-						jobs[i].image, "account", jobs[i].account,
-						"attempts", (int)jobs[i].attempts, "created_at",
-						time_json(jobs[i].created_at), "finished_at",
-						time_json(jobs[i].finished_at), "url", jobs[i].url,
-						"last_error", jobs[i].last_error));
+		json_array_append_new(
+			rows,
+			json_pack("{s:I, s:s, s:s, s:s, s:i, s:i, s:o, s:o, s:s, s:s}", "id",
+				  (json_int_t)jobs[i].id, "state", job_state_name(jobs[i].state),
+				  "image", jobs[i].image, "account", jobs[i].account, "attempts",
+				  (int)jobs[i].attempts, "failures", (int)jobs[i].failures,
+				  "created_at", time_json(jobs[i].created_at), "finished_at",
+				  time_json(jobs[i].finished_at), "url", jobs[i].url, "last_error",
+				  jobs[i].last_error));
 	}
 	admin_print(a, rows);
 	return 0;
@@ -310,6 +328,8 @@ static const struct admin_command {
 	 account_limits, "show or set limits; 0 = the configured default"},
 	{"user", "create", "EMAIL --account ACC [--name NAME]", 1, user_create,
 	 "a new user; prints the password once"},
+	{"user", "password", "EMAIL|USR", 1, user_password,
+	 "a new password, read from standard input; ends the user's tokens"},
 	{"client", "create", "ACC [--group full|storage] [--name NAME]", 1, client_create,
 	 "a new API client; prints the secret once"},
 	{"client", "reset", "CLI", 1, client_reset, "a new secret for a client; printed once"},

@@ -7,6 +7,7 @@
 
 #include <jansson.h>
 
+#include "auth/auth.h"
 #include "catalogue/catalogue.h"
 #include "daemon/daemon.h"
 #include "store/store.h"
@@ -24,6 +25,10 @@ typedef int admin_run(struct admin *a, const char *const *words, struct dr_err *
 /* admin_print: one JSON value: as it is with --json, else as aligned lines or a table. Steals j. */
 void admin_print(const struct admin *a, json_t *j);
 int admin_store(struct admin *a, struct dr_err *err) DR_MUST_CHECK;
+
+#define ADMIN_PASSWORD_TEXT (PASSWORD_BYTES + 1)
+/* admin_read_password: from standard input: one line, or asked for twice at a terminal. */
+int admin_read_password(char ret[static ADMIN_PASSWORD_TEXT], struct dr_err *err) DR_MUST_CHECK;
 
 admin_run admin_store_collect, admin_store_check, admin_doctor;
 

@@ -68,8 +68,16 @@ static const struct key keys[] = {
 	 "a source that sends less than 64 KiB in this time has stalled"},
 	{"import.total_seconds", V_SECONDS, AT(import_total_seconds), "6h",
 	 "one import may take this long"},
-	{"import.cpu_seconds", V_SECONDS, AT(import_cpu_seconds), "6h",
-	 "processor time of one decoder"},
+	{"import.cpu_seconds", V_SECONDS, AT(import_cpu_seconds), "2d",
+	 "processor time of one decoder, whatever it delivers"},
+	{"import.decoder_cpu", V_SECONDS, AT(import_decoder_cpu), "30",
+	 "processor time of a decoder to begin with; 0 = only import.cpu_seconds"},
+	{"import.decoder_cpu_data", V_SECONDS, AT(import_decoder_cpu_data), "40",
+	 "... and for each GiB of data it has delivered"},
+	{"import.decoder_cpu_holes", V_SECONDS, AT(import_decoder_cpu_holes), "2",
+	 "... and for each GiB of zeros"},
+	{"import.decoder_stall_seconds", V_SECONDS, AT(import_decoder_stall_seconds), "120",
+	 "a decoder that could work and moves nothing for this long is stopped"},
 	{"import.decoder_memory", V_SIZE, AT(import_decoder_memory), "128M",
 	 "window or dictionary a compressed file may need"},
 	{"import.decoder_address", V_SIZE, AT(import_decoder_address), "384M",
@@ -89,6 +97,7 @@ static const struct key keys[] = {
 	{"log.requests", V_BOOL, AT(log_requests), "false", "log a line for every request"},
 };
 
+#define MOST_SECONDS 1000000 /* of an import's limits: what they are multiplied by is large */
 #define KEYS (sizeof keys / sizeof *keys)
 
 static int expects(const struct key *k, const char *what, struct dr_err *err)
@@ -216,6 +225,14 @@ int config_set(struct config *c, const char *assignment, struct dr_err *err)
 	return put_by_name(c, name, eq + 1, err);
 }
 
+static uint64_t seconds_at(const struct config *c, const struct key *k)
+{
+	uint64_t v;
+
+	memcpy(&v, (const char *)c + k->at, sizeof v);
+	return v;
+}
+
 int config_check(const struct config *c, struct dr_err *err)
 {
 	static const char *const levels[] = {"debug", "info", "warn", "error"};
@@ -237,6 +254,16 @@ int config_check(const struct config *c, struct dr_err *err)
 			       "1 h, import.backoff_seconds at most 1 h");
 	if (c->import_per_account == 0)
 		return dr_fail(err, DR_INVALID, "import.per_account takes 1 or more");
+	if (c->import_stall_seconds == 0 || c->import_total_seconds == 0 ||
+	    c->import_decoder_stall_seconds == 0)
+		return dr_fail(err, DR_INVALID,
+			       "import.stall_seconds, import.total_seconds and "
+			       "import.decoder_stall_seconds take 1 or more");
+	for (size_t i = 0; i < KEYS; i++)
+		if (keys[i].kind == V_SECONDS && dr_starts(keys[i].name, "import.") &&
+		    seconds_at(c, &keys[i]) > MOST_SECONDS)
+			return dr_fail(err, DR_INVALID, "%s takes at most %d seconds", keys[i].name,
+				       MOST_SECONDS);
 	if (c->import_concurrent > 256 || c->import_threads > 64)
 		return dr_fail(err, DR_INVALID,
 			       "import.concurrent takes at most 256, import.threads at most 64");
@@ -273,7 +300,7 @@ void config_list_free(char **list)
 void config_explain(FILE *out)
 {
 	for (size_t i = 0; i < KEYS; i++)
-		fprintf(out, "  %-24s %s%s%s%s\n", keys[i].name, keys[i].meaning,
+		fprintf(out, "  %-28s %s%s%s%s\n", keys[i].name, keys[i].meaning,
 			keys[i].initial[0] ? " (" : "", keys[i].initial,
 			keys[i].initial[0] ? ")" : "");
 }

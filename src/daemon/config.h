@@ -23,7 +23,8 @@ struct config {
 	uint64_t import_concurrent, import_per_account, import_threads;
 	uint64_t import_upload_bytes, import_virtual_bytes, import_spool_reserve;
 	uint64_t import_stall_seconds, import_total_seconds, import_cpu_seconds;
-	uint64_t import_decoder_memory, import_decoder_address;
+	uint64_t import_decoder_memory, import_decoder_address, import_decoder_stall_seconds;
+	uint64_t import_decoder_cpu, import_decoder_cpu_data, import_decoder_cpu_holes;
 	/* [account] */
 	uint64_t account_stored_bytes;
 	/* [store] */

@@ -230,6 +230,10 @@ static int start_runner(struct daemon *d, struct dr_err *err)
 			  .stall_seconds = c->import_stall_seconds,
 			  .total_seconds = c->import_total_seconds,
 			  .cpu_seconds = c->import_cpu_seconds,
+			  .decoder_stall_seconds = c->import_decoder_stall_seconds,
+			  .decoder_cpu = c->import_decoder_cpu,
+			  .decoder_cpu_data = c->import_decoder_cpu_data,
+			  .decoder_cpu_holes = c->import_decoder_cpu_holes,
 			  .threads = c->import_threads ? (unsigned)c->import_threads
 						       : (unsigned)dr_min_u64(cpus, MOST_THREADS)},
 	};

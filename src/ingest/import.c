@@ -34,6 +34,10 @@ static void write_order(const struct import_order *o, struct buf *b)
 {
 	spec_put(b, "spool", o->spool);
 	spec_put_u64(b, "total_seconds", o->total_seconds);
+	spec_put_u64(b, "decoder_stall_seconds", o->decoder_stall_seconds);
+	spec_put_u64(b, "decoder_cpu", o->decoder_cpu);
+	spec_put_u64(b, "decoder_cpu_data", o->decoder_cpu_data);
+	spec_put_u64(b, "decoder_cpu_holes", o->decoder_cpu_holes);
 	spec_put(b, "fetch.url", o->url);
 	if (o->checksum && *o->checksum)
 		spec_put(b, "fetch.checksum", o->checksum);

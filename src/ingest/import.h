@@ -29,6 +29,9 @@ struct import_order {
 	uint64_t memory_bytes;  /* decoder: one codec's windows */
 	uint64_t address_bytes; /* decoder: address space */
 	uint64_t stall_seconds, total_seconds, cpu_seconds;
+	uint64_t decoder_stall_seconds;
+	/* seconds to begin with (0 = no limit but cpu_seconds), for each GiB of data, of zeros */
+	uint64_t decoder_cpu, decoder_cpu_data, decoder_cpu_holes;
 	unsigned threads; /* of decode, and of commit */
 };
 

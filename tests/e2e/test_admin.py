@@ -2,6 +2,7 @@
 """What an operator types: init, serve, admin, inspect."""
 import json
 import os
+import pty
 import re
 import signal
 import socket
@@ -150,6 +151,43 @@ def test_a_user_is_created_with_a_password_that_works(daemon, tenant):
     assert answer.status == 200
     darkroomd("admin", "user", "create", "new@example.com", "--account", tenant.account, "--data", daemon.data,
               expect=1)
+
+
+def login(daemon, tenant, password):
+    return grant(daemon, {"grant_type": "password", "username": tenant.email, "password": password},
+                 ("app-12345", "mocbuipbiaa6k6c"))
+
+
+def test_a_new_password_ends_the_old_one_and_what_it_opened(daemon, tenant):
+    opened = tenant.user_api()
+    opened.get("/1.0/user")
+    changed = darkroomd("admin", "user", "password", tenant.email, "--data", daemon.data, "--json",
+                        input="correct horse\nnot read\n").stdout
+    assert json.loads(changed)["id"] == tenant.user and "horse" not in changed
+    assert login(daemon, tenant, tenant.password).status == 401
+    assert login(daemon, tenant, "correct horse").status == 200
+    opened.get("/1.0/user", expect=401)
+    for wrong in ("", "short\n", "x" * 1025 + "\n", "with\x07bell\n"):
+        darkroomd("admin", "user", "password", tenant.user, "--data", daemon.data, input=wrong, expect=1)
+    assert login(daemon, tenant, "correct horse").status == 200
+    darkroomd("admin", "user", "password", "nobody@example.com", "--data", daemon.data, input="", expect=1)
+
+
+def test_a_password_is_not_shown_while_it_is_typed(daemon, tenant):
+    ours, theirs = pty.openpty()
+    command = [DARKROOMD, "admin", "user", "password", tenant.email, "--data", daemon.data]
+    with subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True) as process:
+        os.close(theirs)
+        seen = b""
+        for question in (b"New password: ", b"Once more: "):
+            while not seen.endswith(question):
+                seen += os.read(ours, 1000)
+            os.write(ours, b"correct horse\n")
+        assert process.wait(timeout=60) == 0
+        seen += os.read(ours, 1000)
+    os.close(ours)
+    assert b"horse" not in seen and b"changed" in seen
+    assert login(daemon, tenant, "correct horse").status == 200
 
 
 def test_marks_of_the_operator(fresh, source):
