@@ -21,6 +21,8 @@
 
 #include "util/banned.h"
 
+#define BLOCK_FLAGS_RESERVED 0x3CU /* section 3.1.2 */
+
 enum xz_state {
 	XZ_BETWEEN, /* at a stream, padding or the end */
 	XZ_BLOCKS,  /* at a block or the index */
@@ -61,6 +63,14 @@ static int fail_block(uint64_t stream, lzma_ret rc, struct dr_err *err)
 			 (unsigned long long)stream);
 }
 
+/* Flags without a meaning yet, in a header whose checksum is right. */
+static int refuse_future(const struct xz *x, const char *where, struct dr_err *err)
+{
+	return dr_refuse(err, DR_UNSUPPORTED, "format-unsupported",
+			 "%s of xz stream %llu has flags from a later version of the format", where,
+			 (unsigned long long)x->c.facts->frames);
+}
+
 /* Section 2.1.1: magic, check id, CRC32. */
 static int begin_stream(struct xz *x, struct dr_err *err)
 {
@@ -74,9 +84,7 @@ static int begin_stream(struct xz *x, struct dr_err *err)
 	codec_frame_begins(&x->c);
 	rc = lzma_stream_header_decode(&x->header, input_bytes(&x->c.in));
 	if (rc == LZMA_OPTIONS_ERROR)
-		return dr_refuse(err, DR_UNSUPPORTED, "format-unsupported",
-				 "xz stream %llu has flags from a later version of the format",
-				 (unsigned long long)x->c.facts->frames);
+		return refuse_future(x, "the header", err);
 	if (rc != LZMA_OK)
 		return codec_corrupt(&x->c, err, "the checksum of a stream header is wrong");
 	if (!lzma_check_is_supported(x->header.check))
@@ -188,6 +196,8 @@ static int read_block_header(struct xz *x, size_t size, struct dr_err *err)
 				.check = x->header.check,
 				.filters = x->filters};
 	rc = lzma_block_header_decode(&x->block, NULL, input_bytes(&x->c.in));
+	if (rc == LZMA_OPTIONS_ERROR && input_bytes(&x->c.in)[1] & BLOCK_FLAGS_RESERVED)
+		return refuse_future(x, "a block", err);
 	if (rc == LZMA_MEM_ERROR || rc == LZMA_OPTIONS_ERROR)
 		return fail_block(x->c.facts->frames, rc, err);
 	if (rc != LZMA_OK)

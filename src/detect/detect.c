@@ -387,6 +387,12 @@ static int judge(const struct kind *k, const struct detect_head *h, enum detect_
 	return 0;
 }
 
+static int refuse_ambiguous(const char *one, const char *other, struct dr_err *err)
+{
+	return dr_refuse(err, DR_UNSUPPORTED, "ambiguous-format",
+			 "this looks like %s and like %s at once", one, other);
+}
+
 /* find_kind: the one kind whose signatures match, NULL for none; more are ambiguous. */
 static int find_kind(const struct detect_head *h, const struct kind **ret, struct dr_err *err)
 {
@@ -397,9 +403,7 @@ static int find_kind(const struct detect_head *h, const struct kind **ret, struc
 			continue;
 		other = &kinds[signatures[i].kind];
 		if (hit && hit != other)
-			return dr_refuse(err, DR_UNSUPPORTED, "ambiguous-format",
-					 "this looks like %s and like %s at once", hit->what,
-					 other->what);
+			return refuse_ambiguous(hit->what, other->what, err);
 		hit = other;
 	}
 	*ret = hit;
@@ -439,16 +443,31 @@ bool detect_head_optical(const struct detect_head *head)
 	return is_optical(head);
 }
 
-int detect_tail_check(const uint8_t *tail, size_t len, struct dr_err *err)
+/* What the signature of a class stands for; never DETECT_RAW, which has none. */
+static const char *class_what(enum detect_class class)
+{
+	size_t i = 0;
+
+	while (kinds[i].reason || kinds[i].class != class)
+		i++;
+	return kinds[i].what;
+}
+
+int detect_tail_check(const uint8_t *tail, size_t len, enum detect_class class, struct dr_err *err)
 {
 	const uint8_t *last = len >= SECTOR_BYTES ? tail + len - SECTOR_BYTES : NULL;
+	bool vhd = last && memcmp(last, "conectix", 8) == 0;
+	bool dmg = last && memcmp(last, "koly", 4) == 0;
 
-	if (last && memcmp(last, "conectix", 8) == 0)
+	if ((vhd || dmg) && class != DETECT_RAW)
+		return refuse_ambiguous(class_what(class), vhd ? "a fixed VHD" : "a DMG image",
+					err);
+	if (vhd)
 		return dr_refuse(err, DR_UNSUPPORTED, "format-vhd",
 				 "this is a fixed VHD: a raw disk plus a footer of %d bytes; drop "
 				 "the footer with \"truncate -s -%d FILE\"",
 				 SECTOR_BYTES, SECTOR_BYTES);
-	if (last && memcmp(last, "koly", 4) == 0)
+	if (dmg)
 		return dr_refuse(err, DR_UNSUPPORTED, "format-dmg", "this is a DMG image; %s",
 				 CONVERT);
 	return 0;

@@ -67,10 +67,12 @@ int detect_head_class(const struct detect_head *head, enum detect_level level,
  * the disk's kind is "iso") and refused as format-iso otherwise (section 1.6). */
 bool detect_head_optical(const struct detect_head *head);
 
-/* detect_tail_check: the last bytes of a disk taken as raw: fixed VHD footer, DMG "koly".
+/* detect_tail_check: the signatures that stand at the end: fixed VHD footer, DMG "koly".
  *   tail, len  the last min(1024, total) bytes.
- *   0, or -1: UNSUPPORTED format-vhd or format-dmg. */
-int detect_tail_check(const uint8_t *tail, size_t len, struct dr_err *err) DR_MUST_CHECK;
+ *   class      what the head says.
+ *   0, or -1: UNSUPPORTED format-vhd or format-dmg; ambiguous-format when the class is not raw. */
+int detect_tail_check(const uint8_t *tail, size_t len, enum detect_class class, struct dr_err *err)
+	DR_MUST_CHECK;
 
 /* detect_boot_warnings: what would surprise somebody who boots this disk (section 1.2), as
  * "code: sentence" with the codes no-boot-record and partition-beyond-end. NULL-terminated static

@@ -12,14 +12,26 @@
 
 #include "util/banned.h"
 
+/* The last bytes of what has passed. */
+struct tail {
+	uint8_t bytes[DETECT_TAIL_BYTES];
+	size_t len;
+};
+
 /* The decoded disk is looked at again on its way out (hardening.md section 1.6): its first 68 KiB
  * and its last 1 KiB. */
 struct inspector {
 	uint8_t *head; /* DETECT_HEAD_BYTES, zeroed */
 	size_t head_len;
-	uint8_t tail[DETECT_TAIL_BYTES];
-	size_t tail_len;
+	struct tail tail;
 	uint64_t total;
+};
+
+/* The file on its way in: some formats have their signature at its end (section 1.1). */
+struct upload {
+	struct stream base;
+	struct stream *in; /* owned */
+	struct tail tail;
 };
 
 struct decoder {
@@ -28,11 +40,13 @@ struct decoder {
 	struct decode_facts *facts;
 	struct inspector look;
 	struct codec_facts codec_facts;
-	struct stream *stream; /* owned: the innermost stage; what a raw disk is read from */
-	struct format *format; /* owned */
-	bool nested;           /* the disk came out of a qcow2 */
-	uint8_t *slot;         /* borrowed from the sink: the open piece, or NULL */
-	size_t filled;         /* bytes of it */
+	enum detect_class class; /* of the file */
+	struct upload *upload;   /* borrowed: the outermost stage */
+	struct stream *stream;   /* owned: the innermost stage; what a raw disk is read from */
+	struct format *format;   /* owned */
+	bool nested;             /* the disk came out of a qcow2 */
+	uint8_t *slot;           /* borrowed from the sink: the open piece, or NULL */
+	size_t filled;           /* bytes of it */
 };
 
 static void warn(struct decode_facts *f, const char *text)
@@ -43,20 +57,51 @@ static void warn(struct decode_facts *f, const char *text)
 		dr_copy(f->warnings[f->warning_count++], sizeof f->warnings[0], text);
 }
 
-static void inspect_tail(struct inspector *l, const uint8_t *p, size_t len)
+static void tail_add(struct tail *t, const uint8_t *p, size_t len)
 {
-	const size_t max = sizeof l->tail;
+	const size_t max = sizeof t->bytes;
 	size_t keep;
 
 	if (len >= max) {
-		memcpy(l->tail, p + len - max, max);
-		l->tail_len = max;
+		memcpy(t->bytes, p + len - max, max);
+		t->len = max;
 		return;
 	}
-	keep = dr_min_size(l->tail_len, max - len);
-	memmove(l->tail, l->tail + l->tail_len - keep, keep);
-	memcpy(l->tail + keep, p, len);
-	l->tail_len = keep + len;
+	keep = dr_min_size(t->len, max - len);
+	memmove(t->bytes, t->bytes + t->len - keep, keep);
+	memcpy(t->bytes + keep, p, len);
+	t->len = keep + len;
+}
+
+static ssize_t upload_read(struct stream *s, void *buf, size_t len, struct dr_err *err)
+{
+	struct upload *u = (struct upload *)s;
+	ssize_t n = stream_read(u->in, buf, len, err);
+
+	if (n > 0)
+		tail_add(&u->tail, buf, (size_t)n);
+	return n;
+}
+
+static void upload_close(struct stream *s)
+{
+	stream_close(((struct upload *)s)->in);
+	free(s);
+}
+
+static const struct stream_ops upload_ops = {
+	.name = "upload", .read = upload_read, .close = upload_close};
+
+/* open_upload: put the watch on d->stream. */
+static int open_upload(struct decoder *d, struct dr_err *err)
+{
+	d->upload = calloc(1, sizeof *d->upload);
+	if (!d->upload)
+		return dr_fail_nomem(err);
+	stream_init(&d->upload->base, &upload_ops);
+	d->upload->in = DR_STEAL(d->stream);
+	d->stream = &d->upload->base;
+	return 0;
 }
 
 static void inspect_data(struct inspector *l, const uint8_t *p, size_t len)
@@ -65,7 +110,7 @@ static void inspect_data(struct inspector *l, const uint8_t *p, size_t len)
 
 	memcpy(l->head + l->head_len, p, head);
 	l->head_len += head;
-	inspect_tail(l, p, len);
+	tail_add(&l->tail, p, len);
 	l->total += len;
 }
 
@@ -75,7 +120,7 @@ static void inspect_zero(struct inspector *l, uint64_t len)
 
 	/* The head buffer is zeroed from the start. */
 	l->head_len += (size_t)dr_min_u64(len, DETECT_HEAD_BYTES - l->head_len);
-	inspect_tail(l, zeros, (size_t)dr_min_u64(len, sizeof zeros));
+	tail_add(&l->tail, zeros, (size_t)dr_min_u64(len, sizeof zeros));
 	l->total += len;
 }
 
@@ -89,11 +134,14 @@ static int inspect_end(struct decoder *d, struct dr_err *err)
 
 	if (d->nested && detect_head_class(&head, DETECT_DISK, &class, err) < 0)
 		return -1;
-	if (detect_tail_check(l->tail, l->tail_len, err) < 0)
+	if (detect_tail_check(l->tail.bytes, l->tail.len, DETECT_RAW, err) < 0 ||
+	    detect_tail_check(d->upload->tail.bytes, d->upload->tail.len, d->class, err) < 0)
 		return -1;
-	detect_boot_warnings(&head, l->tail, l->tail_len, l->total, words);
+	detect_boot_warnings(&head, l->tail.bytes, l->tail.len, l->total, words);
 	for (size_t i = 0; i < 4 && words[i]; i++)
 		warn(d->facts, words[i]);
+	if (detect_head_optical(&head))
+		warn(d->facts, "optical-disc: an optical-disc image that boots as a disk, too");
 	return 0;
 }
 
@@ -139,8 +187,9 @@ static int open_stages(struct decoder *d, struct dr_err *err)
 	enum detect_class class;
 	enum codec_kind kind;
 
-	if (look_ahead(d, DETECT_OUTER, &class, err) < 0)
+	if (open_upload(d, err) < 0 || look_ahead(d, DETECT_OUTER, &class, err) < 0)
 		return -1;
+	d->class = class;
 	if (codec_for_class(class, &kind)) {
 		codec = codec_name(kind);
 		snprintf(d->facts->format, sizeof d->facts->format, "%s", codec);

@@ -34,7 +34,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	(void)detect_head_optical(&head);
 	tail = size - 1 < DETECT_TAIL_BYTES ? size - 1 : DETECT_TAIL_BYTES;
 	err = (struct dr_err)DR_ERR_INIT;
-	if (detect_tail_check(data + size - tail, tail, &err) < 0 && err.reason[0] == '\0')
+	if (detect_tail_check(data + size - tail, tail, DETECT_RAW, &err) < 0 &&
+	    err.reason[0] == '\0')
 		abort();
 	detect_boot_warnings(&head, data + size - tail, tail, size - 1, warnings);
 	return 0;

@@ -368,17 +368,46 @@ static void footers_of_other_formats_are_refused(void **state)
 	uint8_t tail[1024] = {0};
 
 	(void)state;
-	assert_int_equal(detect_tail_check(tail, sizeof tail, &err), 0);
-	assert_int_equal(detect_tail_check(tail, 0, &err), 0);
+	assert_int_equal(detect_tail_check(tail, sizeof tail, DETECT_RAW, &err), 0);
+	assert_int_equal(detect_tail_check(tail, 0, DETECT_RAW, &err), 0);
 	memcpy(tail, "conectix", 8);
-	assert_int_equal(detect_tail_check(tail, sizeof tail, &err), 0);
-	assert_int_equal(detect_tail_check(tail, 512, &err), -1);
+	assert_int_equal(detect_tail_check(tail, sizeof tail, DETECT_RAW, &err), 0);
+	assert_int_equal(detect_tail_check(tail, 512, DETECT_RAW, &err), -1);
 	assert_string_equal(err.reason, "format-vhd");
 	assert_non_null(strstr(err.msg, "truncate -s -512"));
 	err = (struct dr_err)DR_ERR_INIT;
 	memcpy(tail + 512, "koly", 4);
-	assert_int_equal(detect_tail_check(tail, sizeof tail, &err), -1);
+	assert_int_equal(detect_tail_check(tail, sizeof tail, DETECT_RAW, &err), -1);
 	assert_string_equal(err.reason, "format-dmg");
+}
+
+static void a_footer_of_another_format_behind_a_known_one_is_ambiguous(void **state)
+{
+	static const struct {
+		enum detect_class class;
+		const char *what;
+	} heads[] = {{DETECT_LZ4, "lz4"},
+		     {DETECT_LZ4_LEGACY, "legacy"},
+		     {DETECT_SKIPPABLE, "skippable"},
+		     {DETECT_ZSTD, "zstd"},
+		     {DETECT_XZ, "xz"},
+		     {DETECT_GZIP, "gzip"},
+		     {DETECT_BZIP2, "bzip2"},
+		     {DETECT_QCOW2, "qcow2"}};
+	uint8_t tail[1024] = {0};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof heads / sizeof heads[0]; i++) {
+		struct dr_err err = DR_ERR_INIT;
+
+		memset(tail, 0, sizeof tail);
+		assert_int_equal(detect_tail_check(tail, sizeof tail, heads[i].class, &err), 0);
+		memcpy(tail + 512, i % 2 ? "koly" : "conectix", i % 2 ? 4 : 8);
+		assert_int_equal(detect_tail_check(tail, sizeof tail, heads[i].class, &err), -1);
+		assert_string_equal(err.reason, "ambiguous-format");
+		assert_non_null(strstr(err.msg, heads[i].what));
+		assert_non_null(strstr(err.msg, i % 2 ? "DMG" : "VHD"));
+	}
 }
 
 int main(void)
@@ -398,6 +427,7 @@ int main(void)
 		cmocka_unit_test_setup(skippable_frames_are_bounded, clear_disk),
 		cmocka_unit_test_setup(skippable_frames_alone_are_empty_or_truncated, clear_disk),
 		cmocka_unit_test(footers_of_other_formats_are_refused),
+		cmocka_unit_test(a_footer_of_another_format_behind_a_known_one_is_ambiguous),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
