@@ -10,7 +10,7 @@
  * Every child is killed when the first one fails, when the control pipe closes, or with us. The
  * import is good only when all three say so: fetch (its digest matched), decode (exit 0 after a
  * good end), commit (a durable manifest). Lines to the owner:
- *   facts source_done=N source_total=N|- virtual=N|- data=N     about twice a second
+ *   facts source_done=N source_total=N|- virtual=N|- data=N spooled=N   about twice a second
  *   alarm cause=… signal=N pid=N                                when an attack or a bug shows
  *   decoded format=… warning=…                                  once
  *   fetched bytes=N sha256=…                                    once
@@ -216,9 +216,8 @@ static void fail_lie(struct import *im, const char *how)
 static void told(struct import *im, enum child_kind kind, const struct dr_err *why)
 {
 	im->children[kind].told = true;
-	/* The decoder's word is not taken for its neighbours'; and of what these read, nothing but
-	 * their rings can break a rule without being a verdict on the input. */
-	if (kind == CHILD_FETCH && why->code == DR_CORRUPT && !why->reason[0])
+	/* What is corrupt without being a verdict on the input is a ring between the two. */
+	if (kind != CHILD_COMMIT && why->code == DR_CORRUPT && !why->reason[0])
 		fail_lie(im, why->msg);
 	else if (kind == CHILD_COMMIT && strcmp(why->reason, "decoder-crashed") == 0)
 		alarm_of(im, "broken-channel", 0);
@@ -286,7 +285,8 @@ static void report_facts(struct import *im)
 	put_fact(&line, "source_done", ring_get_fact(im->source, RING_FACT_SOURCE_DONE));
 	put_fact(&line, "source_total", ring_get_fact(im->source, RING_FACT_SOURCE_TOTAL));
 	put_fact(&line, "virtual", ring_get_fact(im->disk, RING_FACT_VIRTUAL_SIZE));
-	buf_printf(&line, " data=%llu", (unsigned long long)im->data_bytes);
+	buf_printf(&line, " data=%llu spooled=%llu", (unsigned long long)im->data_bytes,
+		   (unsigned long long)im->watch.spool_bytes);
 	report_printf(IMPORT_FD_REPORT, "facts%s", buf_str(&line));
 	im->facts_at = dr_now_ms();
 }
@@ -332,12 +332,15 @@ static void crashed(struct import *im, enum child_kind kind, const siginfo_t *in
 		told(im, kind, &err);
 		return;
 	}
-	if (kind == CHILD_DECODE)
+	if (kind == CHILD_DECODE) {
 		decoder_crashed(info, sig, &err);
-	else
+		if (err.code == DR_CORRUPT)
+			alarm_of(im, "unexpected-end", sig);
+	} else {
 		dr_refuse(&err, DR_IO, kind == CHILD_FETCH ? "fetcher-crashed" : "store-failed",
 			  "the %s process ended unexpectedly (%s %d)", names[kind],
 			  sig ? "signal" : "status", info->si_status);
+	}
 	fail(im, &err);
 }
 

@@ -11,6 +11,7 @@
 #include "util/banned.h"
 
 #define CHUNK STORE_CHUNK_BYTES
+#define SECTOR 512
 #define BLOCK ((size_t)4096) /* what counts as data: the usual file system block */
 
 /* One chunk on its way through the crew. */
@@ -196,13 +197,12 @@ static int take_zero(struct committer *c, uint64_t len, struct dr_err *err)
 	return 0;
 }
 
-/* seam_failed: the decoder's verdict; or it gave none and broke the rules of the ring. */
-static int seam_failed(const struct committer *c, struct dr_err *err)
+/* seam_failed: the decoder's verdict has a reason; without one, a rule of the ring was broken. */
+static int seam_failed(struct dr_err *err)
 {
-	struct dr_err verdict = DR_ERR_INIT;
 	const struct dr_err lie = *err;
 
-	if (lie.code != DR_CORRUPT || ring_failure(c->job->ring, &verdict))
+	if (lie.code != DR_CORRUPT || lie.reason[0])
 		return -1;
 	dr_err_clear(err);
 	return dr_refuse(err, DR_CORRUPT, "decoder-crashed",
@@ -224,7 +224,7 @@ static int take_all(struct committer *c, struct dr_err *err)
 			c->job->progress(c->job->progress_arg, c->pos, c->sum->data_bytes);
 	}
 	if (rc < 0)
-		return seam_failed(c, err);
+		return seam_failed(err);
 	if (c->filling)
 		end_chunk(c);
 	while (c->in_flight)
@@ -249,6 +249,10 @@ static int finish(struct committer *c, struct dr_err *err)
 
 	if (c->pos == 0)
 		return dr_refuse(err, DR_INVALID, "empty", "the disk is empty");
+	/* The decoder refuses such a disk itself, if it is itself. */
+	if (c->pos % SECTOR != 0)
+		return dr_refuse(err, DR_CORRUPT, "decoder-crashed",
+				 "the decoder broke down on this file: half a sector");
 	c->manifest->virtual_bytes = c->pos;
 	c->sum->virtual_bytes = c->pos;
 	manifest_content_digest(c->manifest, &c->sum->content);

@@ -257,9 +257,8 @@ static int verdict(const struct ring *r, struct dr_err *err)
 	v.sys = r->sh->verdict_sys;
 	memcpy(v.reason, r->sh->verdict_reason, sizeof v.reason - 1);
 	memcpy(v.msg, r->sh->verdict_msg, sizeof v.msg - 1);
-	for (char *s = v.reason; *s; s++)
-		if (!((*s >= 'a' && *s <= 'z') || (*s >= '0' && *s <= '9') || *s == '-'))
-			*s = '-';
+	if (v.reason[strspn(v.reason, "abcdefghijklmnopqrstuvwxyz0123456789-")])
+		return dr_fail(err, DR_CORRUPT, "the writer's verdict is none");
 	for (char *s = v.msg; *s; s++)
 		if (*s < 0x20 || *s > 0x7E)
 			*s = '?';

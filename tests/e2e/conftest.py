@@ -26,6 +26,8 @@ import sources  # noqa: E402
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 BIN = pathlib.Path(os.environ.get("DARKROOM_BIN", ROOT / "bin"))
+# Misbehaving decoders (tests/helpers), from the build directory.
+HELPERS = pathlib.Path(os.environ.get("DARKROOM_TEST_HELPERS", ROOT / "build/src/helpers"))
 PATIENCE = 120  # seconds until something that must happen counts as never happening
 
 
