@@ -203,6 +203,14 @@ static int mark_used(struct qcow2 *q, const struct window *w, struct dr_err *err
 	return 0;
 }
 
+/* No byte of a compressed stream is needed again. */
+static void release_packed(struct qcow2 *q, const struct window *w)
+{
+	for (unsigned i = 0; i < w->count; i++)
+		if (w->segs[i].kind == QCOW2_PACKED)
+			spool_release(q->spool, w->segs[i].host, w->segs[i].used);
+}
+
 /* Its compressed clusters are plain from here on. */
 static int window_finish(struct qcow2 *q, struct window *w, struct dr_err *err)
 {
@@ -212,8 +220,10 @@ static int window_finish(struct qcow2 *q, struct window *w, struct dr_err *err)
 		wait_for_tasks(q, w);
 		for (unsigned i = 0; i < w->task_count && !dr_err_is_set(&w->err); i++)
 			w->err = w->tasks[i].err;
-		if (!dr_err_is_set(&w->err) && mark_used(q, w, &w->err) == 0)
+		if (!dr_err_is_set(&w->err) && mark_used(q, w, &w->err) == 0) {
 			w->state = DECODED;
+			release_packed(q, w);
+		}
 	}
 	if (dr_err_is_set(&w->err)) {
 		*err = w->err;
@@ -371,7 +381,10 @@ static int read_seg(struct qcow2 *q, struct window *w, uint64_t pos, void *out, 
 				 "cluster %" PRIu64 " lies beyond the end of the file",
 				 pos >> q->h.cluster_bits);
 	}
-	return rc < 0 ? -1 : 0;
+	if (rc < 0)
+		return -1;
+	spool_release(q->spool, host, n);
+	return 0;
 }
 
 static int qcow2_read(struct format *f, void *buf, size_t len, struct dr_err *err)

@@ -196,6 +196,28 @@ static int unzstd_cluster(struct qcow2_tool *tool, unsigned window_log, struct c
 
 /* ---- tasks ---- */
 
+/* fetch: what can be read of [off, end) into the tool. A claim may reach into a neighbour's bytes,
+ * which may be gone; a stream whose own are gone shares them, and does not decode. */
+static int fetch(const struct qcow2_task *task, struct qcow2_tool *tool, uint64_t off, uint64_t end,
+		 struct dr_err *err)
+{
+	struct spool *spool = task->tools->spool;
+	uint64_t len = 0;
+	int rc = -1;
+
+	tool->in_end = 0;
+	do {
+		dr_err_clear(err);
+		len = spool_held(spool, off, end - off);
+		if (len == 0)
+			return qcow2_refuse_twice(err);
+		rc = stream_pread(spool_stream(spool), tool->in, (size_t)len, off, err);
+	} while (rc < 0 && err->code == DR_CONFLICT);
+	tool->in_off = off;
+	tool->in_end = off + len;
+	return rc;
+}
+
 /* The bytes of segment i, which are read together with those of the following segments as long as
  * these continue in the file without a gap. */
 static int load(struct qcow2_task *task, struct qcow2_tool *tool, unsigned i, const uint8_t **ret,
@@ -220,12 +242,9 @@ static int load(struct qcow2_task *task, struct qcow2_tool *tool, unsigned i, co
 				break;
 			last = n_end > last ? n_end : last;
 		}
-		tool->in_end = 0;
-		if (stream_pread(spool_stream(task->tools->spool), tool->in, last - off, off, err) <
-		    0)
+		if (fetch(task, tool, off, last, err) < 0)
 			return -1;
-		tool->in_off = off;
-		tool->in_end = last;
+		end = dr_min_u64(end, tool->in_end);
 	}
 	*ret = tool->in + (off - tool->in_off);
 	*ret_len = end - off;

@@ -62,7 +62,16 @@ int qcow2_file_read(struct spool *spool, void *buf, size_t len, uint64_t off, st
 		return -1;
 	if (have < off + len)
 		return 0;
-	return stream_pread(spool_stream(spool), buf, len, off, err) < 0 ? -1 : 1;
+	if (stream_pread(spool_stream(spool), buf, len, off, err) == 0)
+		return 1;
+	return err->code == DR_CONFLICT ? qcow2_refuse_twice(err) : -1;
+}
+
+int qcow2_refuse_twice(struct dr_err *err)
+{
+	dr_err_clear(err);
+	return dr_refuse(err, DR_CORRUPT, "qcow2-overlap",
+			 "the same bytes of the file are used for two clusters");
 }
 
 static int read_header(struct spool *spool, void *buf, size_t len, uint64_t off, struct dr_err *err)

@@ -25,6 +25,8 @@
  * 1; 0 when the file ends before; -1. */
 int qcow2_file_read(struct spool *spool, void *buf, size_t len, uint64_t off, struct dr_err *err)
 	DR_MUST_CHECK;
+/* qcow2_refuse_twice: bytes that were released are asked for again. */
+int qcow2_refuse_twice(struct dr_err *err);
 
 struct qcow2_header {
 	uint32_t version;

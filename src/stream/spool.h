@@ -1,19 +1,27 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * stream/spool: makes a stream seekable by writing it to a scratch file while it is read.
+ * stream/spool: makes a stream seekable while it is read.
  *
- *   in --(spool thread: stream_read, pwrite)--> scratch file --> pread by the format decoder
- *                              watermark ------^ (waits until the bytes wanted have landed)
+ *   in --(spool thread: stream_read)--> window in memory --(what is not released in time)-->
+ * scratch watermark ---------^ pread by the format decoder -----------------------^ file
  *
  * The spool has one thread of its own, made by spool_open() before the sandbox closes; it pulls
  * from the stream given to spool_start() until the end. stream_pread() waits for the watermark;
  * past the end of the input it is "truncated". Nothing is reread from the input. What has landed
  * stays readable when the input fails later. Any thread but the spool's own may wait; work that
- * the spool thread may be asked to run (a crew shared with a codec below) must not. */
+ * the spool thread may be asked to run (a crew shared with a codec below) must not.
+ *
+ * A reader that will not need some bytes again says so by spool_release(). Pages of the window that
+ * are wholly released are never written; the others are, once the reader has gone past them or
+ * waits for something further on. Until then the spool stops pulling, so that a file whose order is
+ * that of the disk passes through memory at the reader's pace. */
 #ifndef DR_STREAM_SPOOL_H
 #define DR_STREAM_SPOOL_H
 
 #include "stream/stream.h"
+
+#define SPOOL_PAGE_BYTES ((size_t)256 << 10)
+#define SPOOL_PAGES 32U /* of the window */
 
 struct spool;
 
@@ -33,6 +41,14 @@ uint64_t spool_landed(struct spool *sp, bool *ret_ended);
  *   ret  the bytes that have landed; below `end` only when the input is that short.
  * 0, or -1 with the input's failure. */
 int spool_await(struct spool *sp, uint64_t end, uint64_t *ret, struct dr_err *err) DR_MUST_CHECK;
+/* spool_release: nobody will read [off, off + len) again; all of it has landed. Reading it again is
+ * CONFLICT, or still works. */
+void spool_release(struct spool *sp, uint64_t off, uint64_t len);
+/* spool_held: how many of the `len` bytes at `off`, which have landed, can be read from `off` on:
+ * up to the first that was released and dropped. */
+uint64_t spool_held(struct spool *sp, uint64_t off, uint64_t len);
+/* spool_written: bytes that went to the scratch file so far. */
+uint64_t spool_written(struct spool *sp);
 /* spool_max_bytes: as given to spool_open: no offset at or beyond it can ever be read. */
 uint64_t spool_max_bytes(const struct spool *sp);
 /* spool_close: stops pulling at the next read, ends the thread, closes `in`. NULL is fine. */

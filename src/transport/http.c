@@ -4,6 +4,7 @@
 #include <assert.h>
 #include <string.h>
 
+#include "digest/lane.h"
 #include "transport/request.h"
 #include "transport/response.h"
 #include "transport/url.h"
@@ -41,6 +42,7 @@ struct fetch {
 	uint64_t given;
 	struct hash *sha256; /* of it */
 	struct hash *checksum;
+	struct lane *lane;   /* where both are computed */
 	struct version have; /* where it came from; valid when begun */
 	bool begun;
 
@@ -209,9 +211,7 @@ static int hand_on(struct fetch *f, const void *p, size_t len, struct dr_err *er
 	if (after > f->have.total) /* libcurl stops at a Content-Length, not at a Content-Range */
 		return dr_refuse(err, DR_REMOTE, TRANSPORT_REASON_PROTOCOL,
 				 "the source sends more than it announced");
-	hash_update(f->sha256, p, len);
-	if (f->checksum)
-		hash_update(f->checksum, p, len);
+	lane_update(f->lane, p, len);
 	f->given = after;
 	return f->sink->data(f->sink->arg, p, len, err);
 }
@@ -232,6 +232,7 @@ static int replay_verify(struct fetch *f, struct dr_err *err)
 	DR_CLEANUP(hash_freep) struct hash *had = NULL;
 	char had_hex[HASH_MAX_HEX], now_hex[HASH_MAX_HEX];
 
+	lane_sync(f->lane);
 	if (hash_copy(&had, f->sha256, err) < 0)
 		return -1;
 	hash_final_hex(had, had_hex);
@@ -383,6 +384,7 @@ static int conclude(struct fetch *f, struct transport_result *ret, struct dr_err
 	struct transport_result done = {.bytes = f->given, .length_proven = f->have.proven};
 	char hex[HASH_MAX_HEX];
 
+	lane_sync(f->lane);
 	hash_final_hex(f->sha256, hex);
 	memcpy(done.sha256, hex, sizeof done.sha256);
 	if (f->checksum)
@@ -398,6 +400,7 @@ static int conclude(struct fetch *f, struct transport_result *ret, struct dr_err
 static void fetch_done(struct fetch *f)
 {
 	transport_request_free(f->request);
+	lane_free(f->lane);
 	hash_free(f->sha256);
 	hash_free(f->checksum);
 	hash_free(f->replay);
@@ -415,7 +418,7 @@ int transport_fetch(const struct transport_order *order, const struct transport_
 		return -1;
 	if (order->checksum && hash_new(&f.checksum, order->checksum->kind, err) < 0)
 		return -1;
-	if (run(&f, err) < 0)
+	if (lane_new(&f.lane, f.sha256, f.checksum, err) < 0 || run(&f, err) < 0)
 		return -1;
 	return conclude(&f, ret, err);
 }

@@ -20,6 +20,7 @@
 #include "util/banned.h"
 
 #define MIB ((size_t)1 << 20)
+#define WINDOW (SPOOL_PAGES * SPOOL_PAGE_BYTES)
 
 /* Any number of bytes that depend on their place; fails or goes on for ever if told to. */
 struct source {
@@ -267,9 +268,142 @@ static void a_scratch_file_that_cannot_be_written_fails(void **state)
 
 	(void)state;
 	assert_int_equal(spool_open(&f.sp, f.fd, STREAM_UNLIMITED, &f.err), 0);
-	spool_start(f.sp, new_source(100, false, 0));
+	spool_start(f.sp, new_source(WINDOW + 1, false, 0));
 	assert_int_equal(spool_length(f.sp, &f.err), -1);
 	assert_int_equal(f.err.code, DR_IO);
+	tear_down(&f);
+}
+
+static void read_right(struct fixture *f, uint64_t off, size_t len)
+{
+	uint8_t *buf = malloc(len);
+
+	assert_non_null(buf);
+	assert_int_equal(stream_pread(spool_stream(f->sp), buf, len, off, &f->err), 0);
+	for (size_t k = 0; k < len; k++)
+		if (buf[k] != byte_at(off + k))
+			fail_msg("byte %zu of a read at %zu", k, (size_t)off);
+	free(buf);
+}
+
+static void what_is_released_in_time_is_never_written(void **state)
+{
+	static const size_t steps[] = {65536, 65536, 1000, 130072, 262144 + 7};
+	struct fixture f = set_up(STREAM_UNLIMITED);
+	const uint64_t total = 3 * WINDOW + 4321;
+	uint64_t off = 0;
+	size_t n;
+
+	(void)state;
+	spool_start(f.sp, new_source(total, false, 0));
+	for (size_t i = 0; off < total; off += n, i++) {
+		n = (size_t)dr_min_u64(steps[i % 5], total - off);
+		read_right(&f, off, n);
+		spool_release(f.sp, off, n);
+	}
+	assert_int_equal(spool_length(f.sp, &f.err), total);
+	assert_int_equal(spool_written(f.sp), 0);
+	assert_int_equal(lseek(f.fd, 0, SEEK_END), 0);
+	tear_down(&f);
+}
+
+/* Every fourth page keeps a byte, as one with a table does. */
+static void what_is_not_released_can_be_read_again(void **state)
+{
+	struct fixture f = set_up(STREAM_UNLIMITED);
+	const uint64_t pages = 3 * SPOOL_PAGES;
+
+	(void)state;
+	spool_start(f.sp, new_source(pages * SPOOL_PAGE_BYTES, false, 0));
+	for (uint64_t p = 0; p < pages; p++) {
+		read_right(&f, p * SPOOL_PAGE_BYTES, SPOOL_PAGE_BYTES);
+		spool_release(f.sp, p * SPOOL_PAGE_BYTES, SPOOL_PAGE_BYTES - (p % 4 == 0));
+	}
+	for (uint64_t p = 0; p < pages; p += 4)
+		read_right(&f, (p + 1) * SPOOL_PAGE_BYTES - 1, 1);
+	assert_true(spool_written(f.sp) > 0);
+	assert_true(spool_written(f.sp) <= pages / 4 * SPOOL_PAGE_BYTES);
+	tear_down(&f);
+}
+
+static void what_was_dropped_is_not_made_up(void **state)
+{
+	struct fixture f = set_up(STREAM_UNLIMITED);
+	uint8_t buf[16];
+
+	(void)state;
+	spool_start(f.sp, new_source(2 * WINDOW, false, 0));
+	read_right(&f, SPOOL_PAGE_BYTES, SPOOL_PAGE_BYTES);
+	spool_release(f.sp, SPOOL_PAGE_BYTES, SPOOL_PAGE_BYTES);
+	assert_int_equal(spool_length(f.sp, &f.err), 2 * WINDOW);
+	assert_int_equal(spool_held(f.sp, SPOOL_PAGE_BYTES - 9, 16), 9);
+	assert_int_equal(spool_held(f.sp, SPOOL_PAGE_BYTES, 16), 0);
+	assert_int_equal(spool_held(f.sp, 2 * SPOOL_PAGE_BYTES, WINDOW), WINDOW);
+	assert_int_equal(
+		stream_pread(spool_stream(f.sp), buf, sizeof buf, SPOOL_PAGE_BYTES - 9, &f.err),
+		-1);
+	assert_int_equal(f.err.code, DR_CONFLICT);
+	tear_down(&f);
+}
+
+/* The window fills up, and then nothing is taken until the reader moves. */
+static void the_input_waits_for_a_reader_on_its_way(void **state)
+{
+	struct fixture f = set_up(STREAM_UNLIMITED);
+	struct source *src = (struct source *)new_source(UINT64_MAX, false, 0);
+	uint64_t landed;
+	bool ended;
+
+	(void)state;
+	spool_start(f.sp, &src->base);
+	assert_int_equal(spool_await(f.sp, WINDOW, &landed, &f.err), 0);
+	for (unsigned i = 0; i < 20; i++) {
+		usleep(1000);
+		assert_int_equal(spool_landed(f.sp, &ended), WINDOW);
+	}
+	spool_release(f.sp, 0, SPOOL_PAGE_BYTES);
+	while (spool_landed(f.sp, &ended) == WINDOW)
+		usleep(1000);
+	assert_true(spool_landed(f.sp, &ended) <= WINDOW + SPOOL_PAGE_BYTES);
+	assert_int_equal(spool_written(f.sp), 0);
+	tear_down(&f);
+}
+
+struct releaser {
+	struct fixture *f;
+	uint64_t first, step;
+};
+
+static void *read_and_release(void *arg)
+{
+	const struct releaser *r = arg;
+
+	for (uint64_t off = r->first; off < 4 * WINDOW; off += r->step) {
+		struct reader one = {.sp = r->f->sp, .off = off};
+
+		read_one(&one);
+		if (one.rc < 0 || one.got != byte_at(off))
+			return arg;
+		spool_release(one.sp, off, 1);
+	}
+	return NULL;
+}
+
+static void readers_on_several_threads_do_not_meet(void **state)
+{
+	struct fixture f = set_up(STREAM_UNLIMITED);
+	struct releaser r[3] = {{&f, 0, 4099}, {&f, 1, 8192}, {&f, 2, 65521}};
+	pthread_t threads[3];
+	void *bad;
+
+	(void)state;
+	spool_start(f.sp, new_source(4 * WINDOW, false, 0));
+	for (size_t i = 0; i < 3; i++)
+		assert_int_equal(pthread_create(&threads[i], NULL, read_and_release, &r[i]), 0);
+	for (size_t i = 0; i < 3; i++) {
+		assert_int_equal(pthread_join(threads[i], &bad), 0);
+		assert_null(bad);
+	}
 	tear_down(&f);
 }
 
@@ -298,6 +432,11 @@ int main(void)
 		cmocka_unit_test(a_failure_reaches_who_waits_and_keeps_what_landed),
 		cmocka_unit_test(the_limit_is_a_limit),
 		cmocka_unit_test(a_scratch_file_that_cannot_be_written_fails),
+		cmocka_unit_test(what_is_released_in_time_is_never_written),
+		cmocka_unit_test(what_is_not_released_can_be_read_again),
+		cmocka_unit_test(what_was_dropped_is_not_made_up),
+		cmocka_unit_test(the_input_waits_for_a_reader_on_its_way),
+		cmocka_unit_test(readers_on_several_threads_do_not_meet),
 		cmocka_unit_test(it_closes_before_and_during_its_work),
 	};
 
