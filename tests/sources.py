@@ -63,6 +63,7 @@ import tempfile
 import threading
 import time
 import urllib.parse
+import warnings
 
 BLOCK = 65536
 
@@ -398,7 +399,9 @@ class Source:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         if kind == "1.0":
             context.set_ciphers("ALL:@SECLEVEL=0")
-            context.minimum_version = context.maximum_version = ssl.TLSVersion.TLSv1
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", DeprecationWarning)
+                context.minimum_version = context.maximum_version = ssl.TLSVersion.TLSv1
         context.load_cert_chain(cert, key)
         return context
 
