@@ -12,6 +12,8 @@
 /* A temporary file lives for milliseconds. One this old has lost its writer, whatever the clock did
  * (were it wrong, that writer's put would fail, loudly). */
 #define TIDY_AFTER_SECONDS 3600
+/* Damaged items are evidence of what is wrong with a disk, until somebody has had time to look. */
+#define ASIDE_SECONDS ((uint64_t)7 * 24 * 3600)
 
 struct store_sweep {
 	struct store *st;
@@ -82,7 +84,7 @@ int store_sweep_begin(struct store *st, bool dry, struct store_sweep **ret, stru
 	if (st->ops->lock_sweep(st, &sw->lock, err) < 0)
 		return -1;
 	if (!dry && (st->ops->each_lease(st, drop_if_ended, st, err) < 0 ||
-		     st->ops->tidy(st, TIDY_AFTER_SECONDS, err) < 0))
+		     st->ops->tidy(st, TIDY_AFTER_SECONDS, ASIDE_SECONDS, err) < 0))
 		return -1;
 	*ret = DR_STEAL(sw);
 	return 0;

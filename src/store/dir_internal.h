@@ -47,6 +47,7 @@ int store_dir_drop_lease(struct store *st, const char *file, struct dr_err *err)
 int store_dir_each_item(struct store *st, unsigned shard, store_item_fn fn, void *arg,
 			struct dr_err *err);
 int store_dir_remove(struct store *st, const struct store_key *key, struct dr_err *err);
-int store_dir_tidy(struct store *st, uint64_t age_seconds, struct dr_err *err);
+int store_dir_tidy(struct store *st, uint64_t temp_seconds, uint64_t aside_seconds,
+		   struct dr_err *err);
 
 #endif

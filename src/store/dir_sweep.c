@@ -8,6 +8,7 @@
 #include "store/dir_internal.h"
 #include "util/clock.h"
 #include "util/io.h"
+#include "util/str.h"
 
 #include "util/banned.h"
 
@@ -158,12 +159,12 @@ int store_dir_remove(struct store *st, const struct store_key *key, struct dr_er
 	return 0;
 }
 
-/* age_of: never negative, whatever the clock did. */
-static uint64_t age_of(const struct stat *s)
+/* age_of: since `then`; never negative, whatever the clock did. */
+static uint64_t age_of(struct timespec then)
 {
 	int64_t now = dr_wall();
 
-	return now > s->st_mtim.tv_sec ? (uint64_t)(now - s->st_mtim.tv_sec) : 0;
+	return now > then.tv_sec ? (uint64_t)(now - then.tv_sec) : 0;
 }
 
 struct walk {
@@ -191,7 +192,7 @@ static int walk_items(DIR *dir, const char *domain, const struct walk *w, struct
 		if (!S_ISREG(s.st_mode))
 			continue;
 		store_key_set(&key, w->kind, domain, &id);
-		rc = w->fn(w->arg, &key, (uint64_t)s.st_size, age_of(&s), err);
+		rc = w->fn(w->arg, &key, (uint64_t)s.st_size, age_of(s.st_mtim), err);
 	}
 	return rc;
 }
@@ -232,23 +233,47 @@ int store_dir_each_item(struct store *st, unsigned shard, store_item_fn fn, void
 	return walk_domains(d->sub[DIR_BLOBS], shard, &blobs, err);
 }
 
-int store_dir_tidy(struct store *st, uint64_t age_seconds, struct dr_err *err)
+/* is_aside: a name that dir_quarantine gives; what else lies there is somebody's own. */
+static bool is_aside(const char *name)
 {
-	struct dir_store *d = store_dir_of(st);
-	DR_CLEANUP(closedirp) DIR *dir = dir_list(d->sub[DIR_TMP], ".");
-	const char *name;
+	return dr_starts(name, "chunk~") || dr_starts(name, "blob~");
+}
+
+/* tidy_one: a temporary file is as old as its last write, what was moved aside as the rename. */
+static int tidy_one(int at, const char *name, bool aside, uint64_t age_seconds, struct dr_err *err)
+{
 	struct stat s;
+
+	if (name[0] == '.' || (aside && !is_aside(name)) ||
+	    fstatat(at, name, &s, AT_SYMLINK_NOFOLLOW) != 0 ||
+	    age_of(aside ? s.st_ctim : s.st_mtim) < age_seconds)
+		return 0;
+	/* A directory that bore an item's name goes when it is empty. */
+	if (unlinkat(at, name, S_ISDIR(s.st_mode) ? AT_REMOVEDIR : 0) != 0 && errno != ENOENT &&
+	    errno != ENOTEMPTY)
+		return dr_fail_errno(err, "tidy the store");
+	return 0;
+}
+
+static int tidy_all(int at, bool aside, uint64_t age_seconds, struct dr_err *err)
+{
+	DR_CLEANUP(closedirp) DIR *dir = dir_list(at, ".");
+	const char *name;
 	int rc = 0;
 
 	if (!dir)
-		return dr_fail_errno(err, "list temporary files");
-	while (rc == 0 && (name = next_name(dir, &rc, err))) {
-		if (name[0] == '.')
-			continue;
-		if (fstatat(d->sub[DIR_TMP], name, &s, AT_SYMLINK_NOFOLLOW) == 0 &&
-		    age_of(&s) >= age_seconds && unlinkat(d->sub[DIR_TMP], name, 0) != 0 &&
-		    errno != ENOENT)
-			rc = dr_fail_errno(err, "remove a temporary file");
-	}
+		return dr_fail_errno(err, "list what is to be tidied");
+	while (rc == 0 && (name = next_name(dir, &rc, err)))
+		rc = tidy_one(at, name, aside, age_seconds, err);
 	return rc;
+}
+
+int store_dir_tidy(struct store *st, uint64_t temp_seconds, uint64_t aside_seconds,
+		   struct dr_err *err)
+{
+	struct dir_store *d = store_dir_of(st);
+
+	if (tidy_all(d->sub[DIR_TMP], false, temp_seconds, err) < 0)
+		return -1;
+	return tidy_all(d->sub[DIR_QUARANTINE], true, aside_seconds, err);
 }

@@ -441,10 +441,12 @@ static int mem_remove(struct store *st, const struct store_key *key, struct dr_e
 	return 0;
 }
 
-static int mem_tidy(struct store *st, uint64_t age_seconds, struct dr_err *err)
+static int mem_tidy(struct store *st, uint64_t temp_seconds, uint64_t aside_seconds,
+		    struct dr_err *err)
 {
 	(void)st;
-	(void)age_seconds;
+	(void)temp_seconds;
+	(void)aside_seconds;
 	(void)err;
 	return 0;
 }

@@ -96,8 +96,10 @@ struct store_ops {
 	int (*each_item)(struct store *st, unsigned shard, store_item_fn fn, void *arg,
 			 struct dr_err *err);
 	int (*remove)(struct store *st, const struct store_key *key, struct dr_err *err);
-	/* tidy: remove what writers that died have left half done, if older than age_seconds. */
-	int (*tidy)(struct store *st, uint64_t age_seconds, struct dr_err *err);
+	/* tidy: remove what writers that died have left half done, if older than temp_seconds, and
+	 * what was moved aside more than aside_seconds ago. */
+	int (*tidy)(struct store *st, uint64_t temp_seconds, uint64_t aside_seconds,
+		    struct dr_err *err);
 };
 
 /* store_key_set: `domain` is valid. */
