@@ -8,9 +8,11 @@ import pathlib
 import random
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import time
+import warnings
 
 try:
     import pytest
@@ -33,6 +35,11 @@ def fetch(url, runner=(), env=None, **keys):
 
 def whole(outcome, data=DATA):
     return fetchrun.whole(outcome, data)
+
+
+def child_of(pid):
+    """The only one."""
+    return int(pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text())
 
 
 @pytest.fixture
@@ -175,8 +182,9 @@ def test_one_wrong_answer_to_a_range_starts_over(source, ranges):
     assert [r.headers.get("range") for r in source.requests] == [None, "bytes=100000-", None]
 
 
-def test_a_second_wrong_answer_to_a_range_is_a_lie(source):
-    outcome = fetch(source.url("disk", drop=100_000, ranges="start"))
+@pytest.mark.parametrize("ranges", ["start", "total", "nothing", "short", "refused"])
+def test_a_second_wrong_answer_to_a_range_is_a_lie(source, ranges):
+    outcome = fetch(source.url("disk", drop=100_000, ranges=ranges))
     refused(outcome, "source-protocol")
     assert outcome.retries == ["truncated", "source-protocol", "truncated"]
 
@@ -278,6 +286,53 @@ def test_a_retry_after_beyond_the_time_ends_the_fetch(source):
     outcome = fetch(source.url("disk", status=503, retry_after=100), total_seconds=20)
     assert "503" in refused(outcome, "source-http-status")["msg"]
     assert len(source.requests) == 1
+
+
+def test_a_retry_after_in_seconds_is_waited_for(source):
+    whole(fetch(source.url("disk", status=429, retry_after=1, times=1)))
+    first, second = source.requests
+    assert second.at - first.at >= 1
+
+
+def test_a_retry_after_with_a_date_is_waited_for(source):
+    whole(fetch(source.url("disk", status=503, retry_date=2, times=1)))
+    first, second = source.requests
+    assert second.date >= first.asked
+
+
+@pytest.mark.parametrize("wish", ["soon", "-5", "", "1.5", "Tue, 03 Jan 2023 13:08:05 GMT"])
+def test_another_retry_after_is_no_wish(source, wish):
+    whole(fetch(source.url("disk", status=503, head=f"Retry-After: {wish}", times=1)))
+    assert len(source.requests) == 2
+
+
+def test_a_retry_after_is_capped(source):
+    # 300 s at most: with less time than that the fetch ends at once, with more it waits.
+    url = source.url("disk", status=503, retry_after=10_000_000)
+    refused(fetch(url, total_seconds=290), "source-http-status")
+    with subprocess.Popen(fetchrun.command(), stdin=subprocess.PIPE, stdout=subprocess.DEVNULL,
+                          stderr=subprocess.DEVNULL) as runner:
+        runner.stdin.write(fetchrun.order(url, allow="127.0.0.1/32", total_seconds=400))
+        runner.stdin.close()
+        try:
+            while len(source.requests) < 2:
+                time.sleep(0.01)
+            child = child_of(runner.pid)
+            with pytest.raises(subprocess.TimeoutExpired):
+                runner.wait(1)
+        finally:
+            runner.kill()
+            os.kill(child, signal.SIGKILL)
+    assert len(source.requests) == 2
+
+
+def test_a_source_is_asked_five_times_and_less_and_less_often(source):
+    outcome = fetch(source.url("disk", status=500), backoff_ms=50)
+    refused(outcome, "source-http-status")
+    at = [request.at for request in source.requests]
+    assert len(at) == 5
+    for number, (before, after) in enumerate(zip(at, at[1:])):
+        assert after - before >= 0.05 * 2 ** number
 
 
 def test_a_part_that_nobody_asked_for_is_a_protocol_error(source):
@@ -469,6 +524,29 @@ def test_another_hosts_certificate_is_refused():
         assert "could not be verified" in refused(outcome, "source-tls")["msg"]
 
 
+def test_an_expired_certificate_is_refused():
+    with sources.Source(tls="expired") as late:
+        outcome = fetch(late.url("disk"), ca_file=late.ca_file)
+        assert "could not be verified" in refused(outcome, "source-tls")["msg"]
+        assert late.requests == [] and outcome.retries == []
+
+
+def test_old_tls_is_refused():
+    with sources.Source(tls="1.0") as old:
+        old.files["disk"] = DATA
+        permissive = ssl.create_default_context(cafile=old.ca_file)
+        permissive.set_ciphers("ALL:@SECLEVEL=0")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)
+            permissive.minimum_version = ssl.TLSVersion.TLSv1
+        with socket.create_connection(("127.0.0.1", old.port)) as plain:
+            with permissive.wrap_socket(plain, server_hostname="127.0.0.1") as secure:
+                assert secure.version() == "TLSv1"  # so it is nothing else that is in the way
+        outcome = fetch(old.url("disk"), ca_file=old.ca_file)
+        assert refused(outcome, "source-tls")["msg"] == "no TLS connection to the source could be made"
+        assert old.requests == []
+
+
 def test_plain_http_on_a_tls_port_is_no_tls(source):
     # The source may answer with nonsense, or wait for the end of the line: both are no TLS.
     url = source.url("disk").replace("http:", "https:")
@@ -493,14 +571,14 @@ def test_the_process_is_confined_while_it_listens_to_strangers(source):
         try:
             while not source.requests:
                 time.sleep(0.01)
-            child = pathlib.Path(f"/proc/{runner.pid}/task/{runner.pid}/children").read_text()
-            proc = pathlib.Path("/proc", child.strip())
+            child = child_of(runner.pid)
+            proc = pathlib.Path("/proc", str(child))
             status = dict(line.split(":\t", 1)
                           for line in (proc / "status").read_text().splitlines() if ":\t" in line)
             limits = (proc / "limits").read_text()
         finally:
             runner.kill()  # the program's end of the order and the report go with it
-            os.kill(int(child), signal.SIGKILL)
+            os.kill(child, signal.SIGKILL)
     assert (status["Seccomp"], status["NoNewPrivs"]) == ("2", "1")
     for limit in ("Max core file size", "Max file size"):
         (line,) = [line for line in limits.splitlines() if line.startswith(limit)]
