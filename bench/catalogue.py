@@ -8,11 +8,13 @@ import string
 ACCOUNTS = 10_000
 YEAR = 365 * 86400
 NOW = 1_750_000_000
+PUBLISHER = 'acc-publisher'  # longer than the random ones: no clash
 
 
 def open_catalogue(path):
     db = sqlite3.connect(path, timeout=60)
     db.execute('PRAGMA synchronous = OFF')  # made anew for every run
+    db.execute('PRAGMA cache_size = -1000000')
     return db
 
 
@@ -71,7 +73,7 @@ def publish(path, count):
     db = open_catalogue(path)
     with db:
         like = {**template(db, 'images'), 'is_public': 1, 'official': 1}
-        insert(db, 'accounts', [{'id': 'acc-pub00', 'name': 'Publisher'}], template(db, 'accounts'))
-        insert(db, 'images', image_rows([f'img-pub{n:02}' for n in range(count)], ['acc-pub00'], chance), like)
+        insert(db, 'accounts', [{'id': PUBLISHER, 'name': 'Publisher'}], template(db, 'accounts'))
+        insert(db, 'images', image_rows([f'img-public{n}' for n in range(count)], [PUBLISHER], chance), like)
         db.execute("UPDATE counters SET value = value + 1 WHERE name = 'public_changes'")
     db.close()

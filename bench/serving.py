@@ -20,6 +20,16 @@ def files(bench):
     return where
 
 
+def small_image(bench, darkroom):
+    """The id of an image of 1 MiB."""
+    (files(bench) / 'small.raw').write_bytes(b'bench' + bytes((1 << 20) - 5))
+    source = common.Nginx(bench.work, files(bench))
+    try:
+        return darkroom.register(f'{source.url}/small.raw')[2]
+    finally:
+        source.stop()
+
+
 def download(bench, _names):
     """The lz4 view of a registered image, and a file with the same bytes."""
     bench.table.head('Downloading the image (GET, lz4)', 'nginx, a file')
@@ -56,10 +66,7 @@ def get_one(bench, _names):
     """One image's JSON on 64 connections that are kept."""
     bench.table.head(f'GET one image, {CONNECTIONS} connections kept', 'nginx, a file')
     darkroom = bench.darkroom
-    (bench.work / 'small.raw').write_bytes(b'bench' + bytes((1 << 20) - 5))
-    source = common.Nginx(bench.work, bench.work)
-    _, _, image = darkroom.register(f'{source.url}/small.raw')
-    source.stop()
+    image = small_image(bench, darkroom)
     path = f'/1.0/images/{image}'
     (files(bench) / 'image.json').write_bytes(darkroom.request('GET', path))
     nginx = common.Nginx(bench.work, files(bench))
@@ -126,6 +133,7 @@ def list_images(bench, _names):
     large = common.Darkroom(bench.work / 'large')
     try:
         for darkroom, others in ((small, 0), (large, 999_900)):
+            small_image(bench, darkroom)  # what every row is copied from
             catalogue.fill(darkroom.data / 'catalogue.sqlite', darkroom.made['account_id'], 100, others)
         for name, published in (('list', 0), ('list-published', 50)):
             for darkroom in (small, large) if published else ():
