@@ -82,6 +82,8 @@ static const struct key keys[] = {
 	 "window or dictionary a compressed file may need"},
 	{"import.decoder_address", V_SIZE, AT(import_decoder_address), "384M",
 	 "address space of one decoder beyond its start"},
+	{"import.require_sandbox", V_BOOL, AT(import_require_sandbox), "true",
+	 "false: import even where the decoder's walls do not hold; for developers only"},
 	{"account.stored_bytes", V_SIZE, AT(account_stored_bytes), "0",
 	 "data an account may store in images; 0 = unlimited"},
 	{"store.url", V_TEXT, AT(store_url), "", "where chunks live; dir:DATA/store"},

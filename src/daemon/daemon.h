@@ -37,10 +37,11 @@ int daemon_serve(const struct options *o);
 int daemon_admin(const struct options *o);
 int daemon_inspect(const struct options *o);
 void daemon_admin_help(FILE *out);
-/* inspect_fd: run an open file (owned from the call on) through the sandboxed decoder. 0 and the
- * size of the disk, or -1 with the refusal (err->reason set) or what went wrong. */
-int inspect_fd(int fd, uint64_t bytes, uint64_t *ret_virtual_bytes, struct dr_err *err)
-	DR_MUST_CHECK;
+/* inspect_fd: run an open file (owned from the call on) through the sandboxed decoder, with the
+ * limits of an import. 0 and the size of the disk, or -1 with the refusal (err->reason set) or what
+ * went wrong. */
+int inspect_fd(const struct config *cfg, int fd, uint64_t bytes, uint64_t *ret_virtual_bytes,
+	       struct dr_err *err) DR_MUST_CHECK;
 
 /* daemon_processors: for defaults. */
 unsigned daemon_processors(void);

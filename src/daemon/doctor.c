@@ -9,6 +9,7 @@
 
 #include "daemon/admin.h"
 #include "ingest/helper.h"
+#include "ingest/selftest.h"
 #include "util/cleanup.h"
 #include "util/io.h"
 
@@ -46,8 +47,19 @@ static void check_helpers(struct diagnosis *d)
 	}
 }
 
+/* check_walls: as at every start of the server, which imports nothing when it fails. */
+static void check_walls(struct diagnosis *d, const struct config *c)
+{
+	struct dr_err err = DR_ERR_INIT;
+	const int rc = selftest_run(&err);
+
+	verdict(d, "walls of the decoder", rc, &err);
+	if (!c->import_require_sandbox)
+		note(d, "import.require_sandbox", "warn", "off: imports run without walls, too");
+}
+
 /* check_decoder: a small disk through the real decoder in its sandbox. */
-static void check_decoder(struct diagnosis *d)
+static void check_decoder(struct diagnosis *d, const struct config *c)
 {
 	static const char sector[512] = "a disk of one sector";
 	struct dr_err err = DR_ERR_INIT;
@@ -57,7 +69,7 @@ static void check_decoder(struct diagnosis *d)
 			: dr_write_all(fd, sector, sizeof sector, &err);
 
 	if (rc == 0)
-		rc = inspect_fd(fd, sizeof sector, &bytes, &err);
+		rc = inspect_fd(c, fd, sizeof sector, &bytes, &err);
 	if (rc == 0 && bytes != sizeof sector)
 		rc = dr_fail(&err, DR_IO, "the sandboxed decoder gave back %llu bytes of 512",
 			     (unsigned long long)bytes);
@@ -114,7 +126,8 @@ int admin_doctor(struct admin *a, const char *const *words, struct dr_err *err)
 	check_spool(&d, &a->cfg);
 	check_space(&d, &a->cfg);
 	check_helpers(&d);
-	check_decoder(&d);
+	check_walls(&d, &a->cfg);
+	check_decoder(&d, &a->cfg);
 	admin_print(a, d.rows);
 	if (d.failures)
 		return dr_fail(err, DR_IO, "%u of the checks failed", d.failures);

@@ -6,19 +6,24 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <jansson.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "daemon/daemon.h"
+#include "ingest/allowance.h"
 #include "ingest/helper.h"
 #include "manifest/manifest.h"
 #include "ring/ring.h"
 #include "util/checked.h"
+#include "util/clock.h"
 #include "util/io.h"
 #include "util/spec.h"
 #include "util/str.h"
@@ -26,12 +31,17 @@
 #include "util/banned.h"
 
 #define CHUNK STORE_CHUNK_BYTES
+#define SECTOR 512
+#define LOOK_MS 200
+#define LAST_MS 5000 /* for a decoder to end that has said its last word */
 
 struct inspection {
+	const struct config *cfg;
 	int file;
 	uint64_t file_bytes;
 	struct ring *source, *disk;
-	int out; /* -1 = none */
+	int out;     /* -1 = none */
+	int scratch; /* the decoder's; borrowed */
 	/* results */
 	uint64_t pos, data_bytes;
 	struct manifest *manifest;
@@ -39,7 +49,11 @@ struct inspection {
 	char sha256[HASH_MAX_HEX];
 	char note[RING_NOTE_BYTES + 1];
 	struct dr_err refusal; /* the decoder's verdict */
+	struct dr_err death;   /* what it died of, or was stopped for */
 	struct dr_err feed_err;
+	/* for the thread that watches */
+	_Atomic uint64_t seen_disk, seen_data;
+	atomic_bool heard_out;
 	uint8_t *chunk; /* CHUNK bytes, being assembled */
 	size_t filled;
 };
@@ -119,6 +133,14 @@ static int take(struct inspection *in, const uint8_t *p, uint64_t len, struct dr
 	return 0;
 }
 
+/* crash_refusal: the decoder did what no decoder does. */
+static void crash_refusal(struct inspection *in, const char *how)
+{
+	dr_err_clear(&in->refusal);
+	dr_refuse(&in->refusal, DR_CORRUPT, "decoder-crashed",
+		  "the decoder broke down on this file: %s", how);
+}
+
 static int take_all(struct inspection *in, struct dr_err *err)
 {
 	struct ring_item it;
@@ -129,7 +151,11 @@ static int take_all(struct inspection *in, struct dr_err *err)
 		ring_release(in->disk);
 		if (rc < 0)
 			return -1;
+		atomic_store(&in->seen_disk, in->pos);
+		atomic_store(&in->seen_data, in->data_bytes);
 	}
+	if (rc < 0 && in->refusal.code == DR_CORRUPT && !in->refusal.reason[0])
+		crash_refusal(in, "it broke the rules of its ring");
 	if (rc == 0 && in->filled > 0 && end_chunk(in, err) < 0)
 		return -1;
 	if (rc == 0 && in->out >= 0 && ftruncate(in->out, (off_t)in->pos) != 0)
@@ -138,36 +164,85 @@ static int take_all(struct inspection *in, struct dr_err *err)
 	return 0;
 }
 
-/* watch: the decoder may die without a word; then nobody would finish the ring for us. */
+/* watch: the decoder may die without a word, or go on for ever; then nobody else would finish the
+ * ring for us. */
 struct watch {
 	pid_t pid;
 	struct inspection *in;
 };
 
+/* overdue: has it used more time than it may have? */
+static bool overdue(const struct watch *w, uint64_t began_ms, uint64_t heard_ms, struct dr_err *err)
+{
+	const struct config *c = w->in->cfg;
+	const struct allowance a = {c->import_decoder_cpu, c->import_decoder_cpu_data,
+				    c->import_decoder_cpu_holes};
+	const uint64_t disk = atomic_load(&w->in->seen_disk);
+	const uint64_t data = dr_min_u64(atomic_load(&w->in->seen_data), disk);
+	const uint64_t now = dr_now_ms();
+	struct stat st;
+	uint64_t spooled = 0;
+
+	if (w->in->scratch >= 0 && fstat(w->in->scratch, &st) == 0)
+		spooled = (uint64_t)st.st_blocks * SECTOR;
+	if (allowance_check(&a, w->pid, data + spooled, disk - data, err) < 0)
+		return true;
+	if ((now - began_ms) / 1000 >= c->import_total_seconds)
+		dr_refuse(err, DR_LIMIT, "timed-out", "it was not decoded within %llu seconds",
+			  (unsigned long long)c->import_total_seconds);
+	else if (heard_ms && now - heard_ms >= LAST_MS)
+		dr_refuse(err, DR_LIMIT, "decoder-timeout", "the decoder does not end");
+	return dr_err_is_set(err);
+}
+
+/* await: until the decoder has ended, by itself or by us. */
+static void await(const struct watch *w, siginfo_t *info, struct dr_err *err)
+{
+	dr_autofd int pidfd = (int)syscall(SYS_pidfd_open, w->pid, 0);
+	struct pollfd ended = {.fd = pidfd, .events = POLLIN};
+	const uint64_t began = dr_now_ms();
+	uint64_t heard = 0;
+
+	while (pidfd >= 0 && poll(&ended, 1, LOOK_MS) <= 0) {
+		if (!heard && atomic_load(&w->in->heard_out))
+			heard = dr_now_ms();
+		if (overdue(w, began, heard, err))
+			break;
+	}
+	if (pidfd < 0 || dr_err_is_set(err))
+		kill(w->pid, SIGKILL);
+	while (waitid(P_PID, (id_t)w->pid, info, WEXITED | WNOWAIT) != 0 && errno == EINTR)
+		;
+}
+
 static void *watch_main(void *arg)
 {
-	const struct watch *w = arg;
+	struct watch *w = arg;
 	siginfo_t info = {0};
-	struct dr_err crash = DR_ERR_INIT;
+	struct dr_err why = DR_ERR_INIT;
 
-	while (waitid(P_PID, (id_t)w->pid, &info, WEXITED | WNOWAIT) != 0 && errno == EINTR)
-		;
-	if (info.si_code != CLD_EXITED) {
-		dr_refuse(&crash, DR_CORRUPT, "decoder-crashed",
-			  "the decoder broke down on this file (signal %d)", info.si_status);
-		ring_finish(w->in->disk, &crash, NULL);
-		ring_abandon(w->in->source);
-	} else if (info.si_status == 2) {
-		dr_fail(&crash, DR_IO, "the decoder could not start");
-		ring_finish(w->in->disk, &crash, NULL);
-		ring_abandon(w->in->source);
-	} else if (!ring_ended(w->in->disk)) {
-		dr_refuse(&crash, DR_CORRUPT, "decoder-crashed",
-			  "the decoder broke down on this file (status %d)", info.si_status);
-		ring_finish(w->in->disk, &crash, NULL);
+	await(w, &info, &why);
+	if (!dr_err_is_set(&why) && info.si_code == CLD_EXITED && info.si_status == 2)
+		dr_fail(&why, DR_IO, "the decoder could not start");
+	else if (!dr_err_is_set(&why) && (info.si_code != CLD_EXITED || !ring_ended(w->in->disk)))
+		helper_decoder_death(&info, &why);
+	if (dr_err_is_set(&why)) {
+		w->in->death = why;
+		ring_finish(w->in->disk, &why, NULL);
 		ring_abandon(w->in->source);
 	}
 	return NULL;
+}
+
+/* check_size: as darkroom-import does: a decoder whose last word is another has not decoded. */
+static void check_size(struct inspection *in)
+{
+	DR_CLEANUP(spec_freep) struct spec *note = NULL;
+	struct dr_err err = DR_ERR_INIT;
+
+	if (spec_parse(&note, in->note, strlen(in->note), &err) < 0 || in->pos % SECTOR != 0 ||
+	    spec_get_u64(note, "virtual_bytes", 0) != in->pos)
+		crash_refusal(in, "the disk is not as long as it says");
 }
 
 static int run_decoder(struct inspection *in, struct dr_err *err)
@@ -177,12 +252,18 @@ static int run_decoder(struct inspection *in, struct dr_err *err)
 	dr_autofd int scratch = -1;
 	dr_autobuf struct buf spec = BUF_INIT;
 	struct helper_start hs = {.program = "darkroom-decode", .report = -1, .drop_user = true};
+	const struct config *c = in->cfg;
 	struct watch w = {.in = in};
 	pthread_t feeder, watcher;
 	const char *tmp = getenv("TMPDIR");
 	int rc;
 
 	spec_put_u64(&spec, "threads", daemon_processors());
+	spec_put_u64(&spec, "virtual_bytes", c->import_virtual_bytes);
+	spec_put_u64(&spec, "upload_bytes", c->import_upload_bytes);
+	spec_put_u64(&spec, "memory_bytes", c->import_decoder_memory);
+	spec_put_u64(&spec, "address_bytes", c->import_decoder_address);
+	spec_put_u64(&spec, "cpu_seconds", c->import_cpu_seconds);
 	if (source < 0 || disk < 0 || ring_attach(&in->source, source, err) < 0 ||
 	    ring_attach(&in->disk, disk, err) < 0)
 		return -1;
@@ -194,7 +275,7 @@ static int run_decoder(struct inspection *in, struct dr_err *err)
 	hs.spec = buf_str(&spec);
 	hs.ring_in = source;
 	hs.ring_out = disk;
-	hs.scratch = scratch;
+	hs.scratch = in->scratch = scratch;
 	w.pid = helper_spawn(&hs, err);
 	if (w.pid < 0)
 		return -1;
@@ -204,14 +285,21 @@ static int run_decoder(struct inspection *in, struct dr_err *err)
 		return dr_fail(err, DR_NO_MEMORY, "cannot start a thread");
 	}
 	rc = take_all(in, err);
-	if (rc < 0)
+	/* Nothing more is wanted of one that has failed, whatever it still does. */
+	if (rc < 0 || dr_err_is_set(&in->refusal))
 		kill(w.pid, SIGKILL);
+	atomic_store(&in->heard_out, true);
 	ring_abandon(in->disk);
 	pthread_join(watcher, NULL);
 	waitpid(w.pid, NULL, 0);
 	ring_abandon(in->source);
 	pthread_join(feeder, NULL);
+	in->scratch = -1;
 	ring_note(in->disk, in->note);
+	if (rc == 0 && !dr_err_is_set(&in->refusal) && dr_err_is_set(&in->death))
+		in->refusal = in->death;
+	if (rc == 0 && !dr_err_is_set(&in->refusal))
+		check_size(in);
 	return rc;
 }
 
@@ -240,9 +328,11 @@ static void finish(struct inspection *in)
 		close(in->out);
 }
 
-int inspect_fd(int fd, uint64_t bytes, uint64_t *ret_virtual_bytes, struct dr_err *err)
+int inspect_fd(const struct config *cfg, int fd, uint64_t bytes, uint64_t *ret_virtual_bytes,
+	       struct dr_err *err)
 {
-	struct inspection in = {.file = fd, .out = -1, .file_bytes = bytes};
+	struct inspection in = {
+		.cfg = cfg, .file = fd, .out = -1, .scratch = -1, .file_bytes = bytes};
 	int rc = prepare(&in, err);
 
 	if (rc == 0)
@@ -347,13 +437,29 @@ static int set_up(struct inspection *in, const struct options *o, struct dr_err 
 	return prepare(in, err);
 }
 
+/* read_limits: those of the server at --data; without one, the defaults. */
+static int read_limits(const struct options *o, struct config *ret, struct dr_err *err)
+{
+	if (o->data)
+		return options_config(o, ret, err);
+	if (config_init(ret, ".", err) < 0)
+		return -1;
+	for (unsigned i = 0; i < o->set_count; i++)
+		if (config_set(ret, o->set[i], err) < 0)
+			return -1;
+	return config_check(ret, err);
+}
+
 int daemon_inspect(const struct options *o)
 {
-	struct inspection in = {.file = -1, .out = -1};
+	struct config cfg = {0};
+	struct inspection in = {.cfg = &cfg, .file = -1, .out = -1, .scratch = -1};
 	struct dr_err err = DR_ERR_INIT;
 	int rc;
 
-	rc = set_up(&in, o, &err);
+	rc = read_limits(o, &cfg, &err);
+	if (rc == 0)
+		rc = set_up(&in, o, &err);
 	if (rc == 0)
 		rc = run_decoder(&in, &err);
 	if (rc == 0) {
@@ -363,6 +469,7 @@ int daemon_inspect(const struct options *o)
 	if (o->decode && in.out >= 0 && (rc < 0 || dr_err_is_set(&in.refusal)))
 		unlink(o->decode);
 	finish(&in);
+	config_done(&cfg);
 	if (rc < 0) {
 		complain(&err);
 		return 2;

@@ -62,7 +62,9 @@ static const char inspect_help[] =
 	"Exit status 0 when it would be accepted, 1 when it would be refused, 2 on other errors.\n"
 	"\n"
 	"  --decode OUT   also write the raw disk to OUT (sparse; must not exist)\n"
-	"  --json         the same as one JSON object\n";
+	"  --json         the same as one JSON object\n"
+	"  --data DIR     with the limits of the server there, instead of the defaults\n"
+	"  --set s.k=v    one setting, such as import.decoder_cpu=10m; may be repeated\n";
 
 enum {
 	OPT_DATA = 256,

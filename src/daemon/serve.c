@@ -19,6 +19,7 @@
 #include "daemon/daemon.h"
 #include "daemon/wire.h"
 #include "http/http.h"
+#include "ingest/selftest.h"
 #include "job/runner.h"
 #include "library/library.h"
 #include "swift/swift.h"
@@ -48,6 +49,7 @@ struct daemon {
 	struct collector *collector;
 	struct http_server *http;
 	struct library library;
+	bool imports_refused; /* the decoder's walls do not hold here */
 };
 
 static void wake_jobs(void *arg)
@@ -110,6 +112,7 @@ static void name_owner(struct daemon *d)
 static void handle(void *ctx, struct http_request *rq, struct http_response *rs)
 {
 	static const char alive[] = "{\"status\":\"ok\"}\n";
+	static const char no_imports[] = "{\"status\":\"ok\",\"imports\":\"refused\"}\n";
 	static const char nothing[] = "{\"error_name\":\"missing_resource\",\"errors\":[\"There is "
 				      "nothing at this path\"]}";
 	struct daemon *d = ctx;
@@ -120,7 +123,10 @@ static void handle(void *ctx, struct http_request *rq, struct http_response *rs)
 		swift_handle(&d->library, rq, rs);
 	} else if (strcmp(http_path(rq), "/healthz") == 0) {
 		http_status(rs, 200);
-		http_send(rs, "application/json", alive, sizeof alive - 1);
+		if (d->imports_refused)
+			http_send(rs, "application/json", no_imports, sizeof no_imports - 1);
+		else
+			http_send(rs, "application/json", alive, sizeof alive - 1);
 	} else {
 		http_status(rs, 404);
 		http_send(rs, "application/json; charset=utf-8", nothing, sizeof nothing - 1);
@@ -269,6 +275,27 @@ static int check_policy(const struct daemon *d, struct dr_err *err)
 	return 0;
 }
 
+/* check_walls: without them no import is run here. What is registered stays in the queue: another
+ * daemon of the catalogue may take it, or this one when it was started again on a mended host. */
+static void check_walls(struct daemon *d)
+{
+	struct dr_err err = DR_ERR_INIT;
+
+	if (selftest_run(&err) == 0)
+		return;
+	d->imports_refused = d->cfg.import_require_sandbox;
+	if (d->imports_refused)
+		dr_log(DR_ERROR,
+		       "what=sandbox result=refused error=\"%s\" note=\"no import runs here until "
+		       "this is mended; see darkroomd admin doctor\"",
+		       err.msg);
+	else
+		dr_log(DR_WARN,
+		       "what=sandbox result=ignored error=\"%s\" note=\"import.require_sandbox is "
+		       "off: whoever may register an image may take over this host\"",
+		       err.msg);
+}
+
 static int start(struct daemon *d, struct dr_err *err)
 {
 	static const char *const levels[] = {"debug", "info", "warn", "error"};
@@ -282,6 +309,8 @@ static int start(struct daemon *d, struct dr_err *err)
 		return dr_fail_nomem(err);
 	if (check_policy(d, err) < 0)
 		return -1;
+	/* While there is neither a thread nor anything open that a child could inherit. */
+	check_walls(d);
 	/* Before the lock, which would be made in a directory that is none of ours. */
 	if (wire_catalogue_open(&d->catalogue, d->cfg.catalogue_url, err) < 0)
 		return dr_while(err, "catalogue");
@@ -298,7 +327,7 @@ static int start(struct daemon *d, struct dr_err *err)
 		return -1;
 	set_up_library(d);
 	log_policy(d);
-	if (start_runner(d, err) < 0 ||
+	if ((!d->imports_refused && start_runner(d, err) < 0) ||
 	    collector_start(&d->collector, d->catalogue, d->store, d->cfg.store_collect_seconds,
 			    d->cfg.store_grace_seconds, err) < 0)
 		return -1;

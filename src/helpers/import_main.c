@@ -46,6 +46,7 @@
 #define DISK_SLOT_BYTES ((size_t)1 << 20)
 #define FACTS_MS 500
 #define SECTOR 512
+#define ALIVE_MS 100 /* of processor time: it is at work, and has its allowance for that */
 
 enum child_kind { CHILD_FETCH, CHILD_DECODE, CHILD_COMMIT, CHILDREN };
 
@@ -304,24 +305,6 @@ static void alarm_at_death(struct import *im, int sig)
 			alarm_of(im, "memory-fault", sig);
 }
 
-/* decoder_crashed: a decoder's death without a verdict. */
-static void decoder_crashed(const siginfo_t *info, int sig, struct dr_err *err)
-{
-	if (sig == SIGXCPU)
-		dr_refuse(err, DR_LIMIT, "decoder-timeout",
-			  "decoding this file took more processor time than is allowed");
-	else if (sig == SIGKILL)
-		dr_refuse(err, DR_LIMIT, "needs-memory",
-			  "the decoder was stopped by the system, most likely for want of memory");
-	else if (sig == SIGSYS)
-		dr_refuse(err, DR_CORRUPT, "decoder-crashed",
-			  "the decoder was stopped at this file: it tried what it must not do");
-	else
-		dr_refuse(err, DR_CORRUPT, "decoder-crashed",
-			  "the decoder broke down on this file (%s %d)", sig ? "signal" : "status",
-			  info->si_status);
-}
-
 /* crashed: what a child's death means for the import. */
 static void crashed(struct import *im, enum child_kind kind, const siginfo_t *info)
 {
@@ -333,7 +316,7 @@ static void crashed(struct import *im, enum child_kind kind, const siginfo_t *in
 		return;
 	}
 	if (kind == CHILD_DECODE) {
-		decoder_crashed(info, sig, &err);
+		helper_decoder_death(info, &err);
 		if (err.code == DR_CORRUPT)
 			alarm_of(im, "unexpected-end", sig);
 	} else {
@@ -432,7 +415,7 @@ static void check_stall(struct import *im, pid_t pid)
 	ring_look(im->disk, &now.disk_published, &now.disk_waiting);
 	idle = (now.source_waiting == 0 && !ring_ended(im->source) && !ring_ended(im->disk)) ||
 	       now.disk_waiting >= DISK_SLOTS;
-	if (idle || now.used_ms >= w->used_ms + 1000 ||
+	if (idle || now.used_ms >= w->used_ms + ALIVE_MS ||
 	    now.source_published != w->source_published ||
 	    now.source_waiting != w->source_waiting || now.disk_published != w->disk_published ||
 	    now.disk_waiting != w->disk_waiting) {

@@ -48,6 +48,26 @@ int helper_path(const char *program, char ret[static 4096], struct dr_err *err)
 		       program);
 }
 
+int helper_decoder_death(const siginfo_t *info, struct dr_err *err)
+{
+	const int sig = info->si_code == CLD_EXITED ? 0 : info->si_status;
+
+	if (sig == SIGXCPU)
+		return dr_refuse(err, DR_LIMIT, "decoder-timeout",
+				 "decoding this file took more processor time than is allowed");
+	if (sig == SIGKILL)
+		return dr_refuse(err, DR_LIMIT, "needs-memory",
+				 "the decoder was stopped by the system, most likely for want of "
+				 "memory");
+	if (sig == SIGSYS)
+		return dr_refuse(err, DR_CORRUPT, "decoder-crashed",
+				 "the decoder was stopped at this file: it tried what it must not "
+				 "do");
+	return dr_refuse(err, DR_CORRUPT, "decoder-crashed",
+			 "the decoder broke down on this file (%s %d)", sig ? "signal" : "status",
+			 info->si_status);
+}
+
 int helper_scratch(const char *dir, struct dr_err *err)
 {
 	int fd = open(dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);

@@ -7,6 +7,7 @@
 #ifndef DR_INGEST_HELPER_H
 #define DR_INGEST_HELPER_H
 
+#include <signal.h>
 #include <stdbool.h>
 #include <sys/types.h>
 
@@ -40,6 +41,9 @@ struct helper_start {
 int helper_path(const char *program, char ret[static 4096], struct dr_err *err) DR_MUST_CHECK;
 /* helper_spawn: the pid. The helper dies with the calling thread. */
 pid_t helper_spawn(const struct helper_start *hs, struct dr_err *err) DR_MUST_CHECK;
+/* helper_decoder_death: what it means for the file that a decoder ended without a verdict (waitid's
+ * word for it): LIMIT, or CORRUPT with "decoder-crashed". Always -1. */
+int helper_decoder_death(const siginfo_t *info, struct dr_err *err);
 /* helper_scratch: an unnamed file in `dir`. The descriptor. */
 int helper_scratch(const char *dir, struct dr_err *err) DR_MUST_CHECK;
 

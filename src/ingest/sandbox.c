@@ -35,7 +35,8 @@ struct landlock_ruleset {
 
 #define LANDLOCK_VERSION_FLAG 1U
 
-int sandbox_landlock(void)
+/* landlock_version: that this kernel offers, 0 = none. */
+static int landlock_version(void)
 {
 	long version = syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_VERSION_FLAG);
 
@@ -47,7 +48,7 @@ static void bar_landlock(void)
 {
 	/* Kinds of file access by version: 13, then refer, truncate, and ioctl on devices. */
 	static const unsigned char fs_bits[] = {0, 13, 14, 15, 15, 16};
-	const int version = sandbox_landlock();
+	const int version = landlock_version();
 	const int known = version < (int)sizeof fs_bits ? version : (int)sizeof fs_bits - 1;
 	struct landlock_ruleset all = {
 		.handled_fs = ((uint64_t)1 << fs_bits[known]) - 1,

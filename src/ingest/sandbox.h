@@ -34,7 +34,5 @@ struct sandbox {
 int sandbox_prepare(struct sandbox *ret, int last_fd, struct dr_err *err) DR_MUST_CHECK;
 int sandbox_close(struct sandbox *s, const struct sandbox_limits *lim, struct dr_err *err)
 	DR_MUST_CHECK;
-/* sandbox_landlock: the version of Landlock that this kernel offers, 0 = none. */
-int sandbox_landlock(void);
 
 #endif

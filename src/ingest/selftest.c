@@ -62,10 +62,10 @@ static int outcome(const struct probe *p, pid_t pid, uint64_t deadline, struct d
 	while (waitid(P_PID, (id_t)pid, &info, WEXITED) != 0 && errno == EINTR)
 		;
 	if (!probe_end_of(info.si_code, info.si_status, &end))
-		return dr_fail(err, DR_IO, "\"%s\" ended with %s %d", p->name,
+		return dr_fail(err, DR_IO, "the probe %s ended with %s %d", p->name,
 			       info.si_code == CLD_EXITED ? "status" : "signal", info.si_status);
 	if (end != p->expected)
-		return dr_fail(err, DR_DENIED, "\"%s\" %s", p->name, how[end]);
+		return dr_fail(err, DR_DENIED, "the probe %s %s", p->name, how[end]);
 	return 0;
 }
 

@@ -75,8 +75,16 @@ static void read_all(struct rogue *r)
 		end_badly(r, &err);
 }
 
-/* publish_raw: a record as no honest writer makes it. */
-static void publish_raw(struct rogue *r, uint32_t type, uint64_t len)
+static _Noreturn void sleep_on(void)
+{
+	const struct timespec second = {1, 0};
+
+	for (;;)
+		nanosleep(&second, NULL);
+}
+
+/* publish_raw: a record as no honest writer makes it; left like that until the reader looks. */
+static _Noreturn void publish_raw(struct rogue *r, uint32_t type, uint64_t len)
 {
 	struct ring_shared *sh = r->d.out->sh;
 	struct ring_record *rec = &sh->records[sh->published & (sh->slots - 1)];
@@ -85,12 +93,14 @@ static void publish_raw(struct rogue *r, uint32_t type, uint64_t len)
 	rec->len = len;
 	sh->published++;
 	event_signal(&sh->to_consumer);
+	sleep_on();
 }
 
-static void set_index(struct rogue *r, uint32_t to)
+static _Noreturn void set_index(struct rogue *r, uint32_t to)
 {
 	r->d.out->sh->published = to;
 	event_signal(&r->d.out->sh->to_consumer);
+	sleep_on();
 }
 
 /* wait_until_taken: until the reader has released all that was published. */
@@ -159,26 +169,17 @@ static void spin(struct rogue *r)
 		;
 }
 
-static void sleep_on(struct rogue *r)
-{
-	const struct timespec second = {1, 0};
-
-	(void)r;
-	for (;;)
-		nanosleep(&second, NULL);
-}
-
 static void sleep_for_ever(struct rogue *r)
 {
 	deliver(r, PIECE);
-	sleep_on(r);
+	sleep_on();
 }
 
 static void sleep_after_the_end(struct rogue *r)
 {
 	deliver(r, PIECE);
 	ring_finish(r->d.out, NULL, "format=raw\nvirtual_bytes=1048576\n");
-	sleep_on(r);
+	sleep_on();
 }
 
 /* ---- memory ---- */
@@ -258,7 +259,6 @@ static void an_index_behind(struct rogue *r)
 	deliver(r, PIECE);
 	wait_until_taken(r);
 	set_index(r, 1);
-	sleep_on(r);
 }
 
 static void zeros_past_all_numbers(struct rogue *r)
@@ -359,7 +359,7 @@ static void a_source_taken_before_it_came(struct rogue *r)
 	deliver(r, PIECE);
 	sh->released += 1000;
 	event_signal(&sh->to_producer);
-	sleep_on(r);
+	sleep_on();
 }
 
 static const struct {
