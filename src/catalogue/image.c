@@ -194,6 +194,15 @@ static int used_by_others(struct db *db, const char *account, const char *image,
 	return 0;
 }
 
+static int too_much(struct dr_err *err, uint64_t need, uint64_t left, uint64_t limit)
+{
+	return dr_refuse(
+		err, DR_LIMIT, "account_limit_reached",
+		"the disk holds %llu bytes of data or more; %llu are left of the account's "
+		"quota of %llu",
+		(unsigned long long)need, (unsigned long long)left, (unsigned long long)limit);
+}
+
 static int over_quota(struct dr_err *err, uint64_t used, uint64_t limit)
 {
 	return dr_refuse(err, DR_LIMIT, "account_limit_reached",
@@ -222,7 +231,7 @@ int catalogue_image_reserve(struct catalogue *c, const char *id, uint64_t need,
 	if (used_by_others(s.db, h.account, id, &others, err) < 0)
 		return -1;
 	if (others > limit || need > limit - others)
-		return over_quota(err, others, limit);
+		return too_much(err, need, others > limit ? 0 : limit - others, limit);
 	granted = dr_min_u64(dr_div_up(need, RESERVE_STEP) * RESERVE_STEP, limit - others);
 	if (db_run(s.db, "UPDATE images SET reserved_bytes = $2 WHERE id = $1",
 		   DB_ARGS(db_text(id), db_size(granted)), err) < 0 ||

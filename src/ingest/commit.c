@@ -107,8 +107,9 @@ static int retire(struct committer *c, struct dr_err *err)
 	}
 	if (c->sum->data_bytes > c->job->stored_bytes)
 		return dr_refuse(err, DR_LIMIT, "quota",
-				 "the disk holds more than the %llu bytes of data that are left of "
-				 "the account's quota",
+				 "the disk holds %llu bytes of data or more; %llu are left of the "
+				 "account's quota",
+				 (unsigned long long)c->sum->data_bytes,
 				 (unsigned long long)c->job->stored_bytes);
 	return 0;
 }

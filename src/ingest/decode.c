@@ -161,19 +161,6 @@ static int look_ahead(struct decoder *d, enum detect_level level, enum detect_cl
 	return detect_head_class(&head, level, ret, err);
 }
 
-/* check_room: a source that must be spooled is not begun where it has no room. Decompressed it is
- * larger still, so that the announced length is the least. */
-static int check_room(const struct decode_job *job, struct dr_err *err)
-{
-	const uint64_t room = job->spool_room;
-
-	if (room == 0 || job->declared_bytes == UINT64_MAX || job->declared_bytes <= room)
-		return 0;
-	return dr_refuse(err, DR_LIMIT, "no-space",
-			 "the source has %llu bytes and must be spooled; there is room for %llu",
-			 (unsigned long long)job->declared_bytes, (unsigned long long)room);
-}
-
 /* open_stages: head, codec, format; fills facts->format. */
 static int open_stages(struct decoder *d, struct dr_err *err)
 {
@@ -204,8 +191,6 @@ static int open_stages(struct decoder *d, struct dr_err *err)
 		 codec ? "+" : "", codec ? codec : "");
 	if (class == DETECT_QCOW2) {
 		d->nested = true;
-		if (check_room(job, err) < 0)
-			return -1;
 		spool_start(job->spool, DR_STEAL(d->stream));
 		return format_qcow2_open(&d->format, job->spool, &fl, job->crew, err);
 	}

@@ -46,7 +46,6 @@ struct decode_job {
 	uint64_t declared_bytes; /* announced length of the source, or UINT64_MAX */
 	bool length_proven;      /* announced, or a digest of the source is checked elsewhere */
 	struct spool *spool;     /* borrowed, idle; used when the format must seek */
-	uint64_t spool_room;     /* a source that must be spooled may announce; 0 = any length */
 	struct workers *crew;    /* borrowed */
 	const struct decode_limits *limits;
 };

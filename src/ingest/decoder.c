@@ -95,7 +95,6 @@ int decoder_run(struct decoder *d, struct stream *in, struct buf *note, struct d
 	struct decode_job job = {.in = in,
 				 .declared_bytes = UINT64_MAX,
 				 .spool = d->spool,
-				 .spool_room = spec_get_u64(d->spec, "spool_room", 0),
 				 .crew = d->crew,
 				 .limits = &limits};
 	struct ring_sink sink = {

@@ -21,7 +21,7 @@
 
 #define POLL_MS 500
 #define QUIET_TURNS 120   /* half seconds without a word from the launcher: it hangs */
-#define CANCELLED_TURNS 3 /* the same once it was told to stop */
+#define CANCELLED_TURNS 2 /* the same once it was told to stop */
 
 struct listener {
 	struct import_facts facts;
@@ -56,7 +56,6 @@ static void write_order(const struct import_order *o, struct buf *b)
 	spec_put_u64(b, "fetch.total_seconds", o->total_seconds);
 	spec_put_u64(b, "decode.virtual_bytes", o->virtual_bytes);
 	spec_put_u64(b, "decode.upload_bytes", o->upload_bytes);
-	spec_put_u64(b, "decode.spool_room", o->spool_room);
 	spec_put_u64(b, "decode.memory_bytes", o->memory_bytes);
 	spec_put_u64(b, "decode.address_bytes", o->address_bytes);
 	spec_put_u64(b, "decode.cpu_seconds", o->cpu_seconds);
@@ -133,6 +132,7 @@ static void take_line(void *arg, const char *line)
 		l->facts.source_total = report_u64(line, "source_total", UINT64_MAX);
 		l->facts.virtual_bytes = report_u64(line, "virtual", UINT64_MAX);
 		l->facts.data_bytes = report_u64(line, "data", UINT64_MAX);
+		l->facts.spooled_bytes = report_u64(line, "spooled", 0);
 	} else if (report_is(line, "decoded")) {
 		take_decoded(l, line);
 	} else if (report_is(line, "fetched")) {
@@ -242,7 +242,7 @@ static void listen_to(struct listener *l, int report, int *control, pid_t pid,
 int import_run(const struct import_order *o, import_progress *progress, void *arg,
 	       struct import_result *ret, struct dr_err *err)
 {
-	struct listener l = {.facts = {UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX},
+	struct listener l = {.facts = {UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX, 0},
 			     .result = ret};
 	dr_autofd int order = -1;
 	dr_autofd int report = -1;

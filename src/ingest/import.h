@@ -24,7 +24,6 @@ struct import_order {
 	const char *spool; /* directory for scratch files */
 	const char *domain, *lease;
 	uint64_t virtual_bytes, upload_bytes;
-	uint64_t spool_room;    /* a source that must be spooled may announce; 0 = any */
 	uint64_t stored_bytes;  /* UINT64_MAX = unlimited */
 	uint64_t memory_bytes;  /* decoder: one codec's windows */
 	uint64_t address_bytes; /* decoder: address space */
@@ -36,7 +35,7 @@ struct import_order {
 };
 
 struct import_facts { /* UINT64_MAX = not known */
-	uint64_t source_done, source_total, virtual_bytes, data_bytes;
+	uint64_t source_done, source_total, virtual_bytes, data_bytes, spooled_bytes;
 };
 
 struct import_result {

@@ -158,23 +158,17 @@ static bool within_quota(struct running *run, uint64_t data_bytes)
 	return false;
 }
 
-/* spool_room: bytes that imports may still write on the spool's file system. */
-static uint64_t spool_room(const struct job_config *cfg)
+/* spool_full: imports have left no more of the spool's file system than is to be kept free. How
+ * much a source needs there is not known before its end: in the order of the disk, nothing. */
+static bool spool_full(const struct job_config *cfg)
 {
 	struct statvfs vfs;
-	uint64_t left, reserve;
+	uint64_t reserve;
 
 	if (statvfs(cfg->order.spool, &vfs) != 0)
-		return UINT64_MAX; /* whoever writes will be told why */
-	left = vfs.f_bavail * vfs.f_frsize;
+		return false; /* whoever writes will be told why */
 	reserve = dr_min_u64(cfg->spool_reserve, vfs.f_blocks * vfs.f_frsize / 16);
-	return left > reserve ? left - reserve : 0;
-}
-
-static void no_room(struct dr_err *err)
-{
-	dr_refuse(err, DR_LIMIT, "no-space",
-		  "nothing is free on the file system of the spool beyond import.spool_reserve");
+	return vfs.f_bavail * vfs.f_frsize <= reserve;
 }
 
 /* within_room: of several imports one is stopped, and the others see whether that was enough. */
@@ -183,7 +177,7 @@ static bool within_room(struct running *run)
 	struct job_runner *r = run->runner;
 	bool leave;
 
-	if (spool_room(&r->cfg) > 0)
+	if (!spool_full(&r->cfg))
 		return true;
 	dr_lock(&r->lock);
 	leave = !r->leaving || r->leaving == run;
@@ -191,7 +185,8 @@ static bool within_room(struct running *run)
 		r->leaving = run;
 	dr_unlock(&r->lock);
 	if (leave)
-		no_room(&run->stop);
+		dr_refuse(&run->stop, DR_LIMIT, "no-space",
+			  "the file system of the spool has no more left than is kept free there");
 	return !leave;
 }
 
@@ -199,7 +194,7 @@ static bool on_progress(void *arg, const struct import_facts *facts)
 {
 	struct running *run = arg;
 
-	if (!still_ours(run) || !within_room(run) ||
+	if (!still_ours(run) || (facts->spooled_bytes > 0 && !within_room(run)) ||
 	    (facts->data_bytes != UINT64_MAX && !within_quota(run, facts->data_bytes)))
 		return false;
 	note_progress(run, facts);
@@ -328,11 +323,6 @@ static int import(struct running *run, struct import_result *res, struct dr_err 
 	if (run->job.attempts > run->job.failures + run->job.stops + MAX_DEATHS)
 		return dr_fail(err, DR_CONFLICT, "the server ended %u times while it ran this",
 			       MAX_DEATHS);
-	o.spool_room = spool_room(cfg);
-	if (o.spool_room == 0) {
-		no_room(err);
-		return -1;
-	}
 	if (run->image.status != IMAGE_CREATING)
 		return dr_fail(err, DR_CANCELLED, "the image is no longer being created");
 	job_lease_name(&run->job, lease);
