@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "daemon/config.h"
 
-#include <errno.h>
-#include <ini.h>
 #include <limits.h>
 #include <stddef.h>
 #include <stdlib.h>
@@ -172,46 +170,6 @@ void config_done(struct config *c)
 			free(*(char **)((char *)c + keys[i].at));
 	free(c->data);
 	memset(c, 0, sizeof *c);
-}
-
-struct loading {
-	struct config *config;
-	struct dr_err *err;
-};
-
-static int on_line(void *arg, const char *section, const char *name, const char *value)
-{
-	struct loading *l = arg;
-	dr_autobuf struct buf full = BUF_INIT;
-
-	if (!name)
-		return 1;
-	if (dr_err_is_set(l->err)) /* the parser goes on; the first mistake is told */
-		return 0;
-	if (!*section) {
-		dr_fail(l->err, DR_INVALID, "a setting stands under its [section]");
-		return 0;
-	}
-	buf_printf(&full, "%s.%s", section, name);
-	return put_by_name(l->config, buf_str(&full), value ? value : "", l->err) == 0;
-}
-
-int config_load(struct config *c, const char *path, struct dr_err *err)
-{
-	struct loading l = {c, err};
-	dr_autofile FILE *f = fopen(path, "re");
-	int rc;
-
-	if (!f && errno == ENOENT)
-		return dr_fail(err, DR_NOT_FOUND, "%s: no such file", path);
-	if (!f)
-		return dr_fail_errno(err, "%s", path);
-	rc = ini_parse_file(f, on_line, &l);
-	if (dr_err_is_set(err))
-		return dr_while(err, "%s line %d", path, rc);
-	if (rc != 0)
-		return dr_fail(err, DR_INVALID, "%s line %d: not a setting", path, rc);
-	return 0;
 }
 
 int config_set(struct config *c, const char *assignment, struct dr_err *err)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The operator's configuration: a file, and before the first newline one --set. What is accepted
- * can be checked and its lists taken apart; what is not is explained. */
+ * can be checked and its lists taken apart, and what it denies is what the file says; what is not
+ * is explained. */
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,16 +27,37 @@ static void check_list(const char *text)
 	config_list_free(list);
 }
 
+/* denied: [owned by caller] what "deny = …" says in a file that says nothing more about it, and no
+ * comment; NULL otherwise. */
+static char *denied(const char *text)
+{
+	static const char before[] = "[import]\ndeny = ";
+	const char *at = strstr(text, before), *end;
+
+	if (!at || (at > text && at[-1] != '\n') || strstr(at + sizeof before - 1, "deny") ||
+	    strchr(at, ';'))
+		return NULL;
+	at += sizeof before - 1;
+	end = at + strcspn(at, "\n");
+	return end > at && (uint8_t)at[0] > ' ' && (uint8_t)end[-1] > ' '
+		       ? strndup(at, (size_t)(end - at))
+		       : NULL;
+}
+
 static void load(struct config *c, const uint8_t *p, size_t len)
 {
+	dr_autofree char *text = strndup((const char *)p, len);
+	dr_autofree char *deny = text ? denied(text) : NULL;
 	dr_autofd int fd = memfd_create("conf", MFD_CLOEXEC);
 	struct dr_err err = DR_ERR_INIT;
 	char path[40];
 
-	assert(fd >= 0 && (len == 0 || write(fd, p, len) == (ssize_t)len));
+	assert(text && fd >= 0 && (len == 0 || write(fd, p, len) == (ssize_t)len));
 	snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
 	if (config_load(c, path, &err) < 0)
 		assert(dr_err_is_set(&err) && err.msg[0]);
+	else
+		assert(!deny || strcmp(c->import_deny, deny) == 0);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

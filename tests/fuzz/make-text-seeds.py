@@ -17,6 +17,7 @@ CONFIG = {
     'no-section': b'\nlisten = 1\n',
     'indented': b'\n[import]\ndeny = 10.0.0.0/8\n  192.0.2.0/24\n',
     'long': b'\n[import]\ndeny = ' + b', '.join(b'10.%d.0.0/16' % i for i in range(40)) + b'\n',
+    'long-with-blanks': b'\n[import]\ndeny = ' + b'10.0.0.0/8, '.ljust(40) * 20 + b'192.0.2.0/24\n',
     'sizes': b'import.virtual_bytes=99999999999T\n[import]\nvirtual_bytes = 1.5T\nupload_bytes = 0x10\n',
     'comment': b'log.level=loud\n[log]\nlevel = info ; not loud\n# [http]\n[store]\ndedup : global\n',
 }
