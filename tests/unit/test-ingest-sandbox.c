@@ -2,9 +2,12 @@
  *
  * The walls around darkroom-decode, tried from inside: every attempt is a process of its own that
  * goes through the decoder's start and then does one thing. */
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/futex.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -133,6 +136,14 @@ static int signals_by_raw_call(void)
 	return syscall(SYS_kill, 1, 0) != 0;
 }
 
+/* Requeueing and inheritance of priority are the intricate part of futexes. */
+static int requeues_waiters(void)
+{
+	uint32_t words[2] = {0};
+
+	return syscall(SYS_futex, words, FUTEX_CMP_REQUEUE_PI, 1, 1, words + 1, 0) != 0;
+}
+
 static int traces(void)
 {
 	return syscall(SYS_ptrace, 0, 0, 0, 0) != 0;
@@ -190,6 +201,7 @@ static void nothing_but_memory_and_reading_is_left(void **state)
 					     forks,
 					     signals_by_raw_call,
 					     traces,
+					     requeues_waiters,
 					     writes_another_file,
 					     writes_the_source,
 					     writes_another_file_by_a_long_number,
@@ -370,6 +382,62 @@ static void a_decoder_dies_with_its_launcher_and_cannot_be_looked_into(void **st
 	assert_int_equal(status, 0);
 }
 
+/* in_child: the exit status of a function in a process of its own. */
+static int in_child(int (*what)(void))
+{
+	int status;
+	pid_t pid = fork();
+
+	assert_true(pid >= 0);
+	if (pid == 0)
+		_exit(what());
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status));
+	return WEXITSTATUS(status);
+}
+
+static int has_namespaces(void)
+{
+	return unshare(CLONE_NEWUSER | CLONE_NEWNET) == 0;
+}
+
+static int finds_a_file(void)
+{
+	struct dr_err err = DR_ERR_INIT;
+	struct sandbox walls;
+
+	return sandbox_prepare(&walls, FD_SCRATCH, &err) == 0 &&
+	       (open("/etc/passwd", O_RDONLY) >= 0 || access("/", W_OK) == 0 ||
+		open("..", O_RDONLY | O_DIRECTORY) >= 0);
+}
+
+static int finds_a_network(void)
+{
+	const struct sockaddr_in self = {.sin_family = AF_INET, .sin_addr = {htonl(0x7F000001)}};
+	struct dr_err err = DR_ERR_INIT;
+	struct sandbox walls;
+	int fd;
+
+	if (sandbox_prepare(&walls, FD_SCRATCH, &err) < 0)
+		return 1;
+	fd = socket(AF_INET, SOCK_DGRAM, 0);
+	return fd >= 0 && connect(fd, (const struct sockaddr *)&self, sizeof self) == 0;
+}
+
+/* Without the filter, which would end the process before any of these answered. */
+static void behind_the_filter_there_is_nothing_to_find(void **state)
+{
+	const bool landlock = syscall(SYS_landlock_create_ruleset, NULL, 0, 1) > 0;
+	const bool namespaces = in_child(has_namespaces) == 1;
+
+	(void)state;
+	if (!landlock && !namespaces)
+		skip();
+	assert_int_equal(in_child(finds_a_file), 0);
+	if (namespaces)
+		assert_int_equal(in_child(finds_a_network), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -378,6 +446,7 @@ int main(void)
 		cmocka_unit_test(other_call_conventions_end_the_whole_process),
 #endif
 		cmocka_unit_test(more_than_the_limits_is_refused),
+		cmocka_unit_test(behind_the_filter_there_is_nothing_to_find),
 		cmocka_unit_test(a_decoder_can_do_its_work),
 		cmocka_unit_test(a_decoder_dies_with_its_launcher_and_cannot_be_looked_into),
 	};

@@ -96,6 +96,44 @@ static void a_failure_travels_with_its_words_made_printable(void **state)
 	pair_close(&p);
 }
 
+static void a_verdict_without_a_word_for_a_reason_is_none(void **state)
+{
+	struct dr_err err = DR_ERR_INIT, why = DR_ERR_INIT;
+	struct pair p = pair_open(2, 4096);
+	struct ring_item it;
+
+	(void)state;
+	dr_refuse(&why, DR_INVALID, "a: \"reason\"", "so");
+	ring_finish(p.producer, &why, NULL);
+	assert_int_equal(ring_take(p.consumer, &it, &err), -1);
+	assert_int_equal(err.code, DR_CORRUPT);
+	assert_string_equal(err.reason, "");
+	pair_close(&p);
+}
+
+static void an_onlooker_sees_what_moves(void **state)
+{
+	struct dr_err err = DR_ERR_INIT;
+	struct pair p = pair_open(2, 4096);
+	struct ring_item it;
+	uint32_t published, waiting;
+	uint8_t *slot;
+
+	(void)state;
+	assert_int_equal(ring_reserve(p.producer, &slot, &err), 0);
+	ring_publish(p.producer, 1);
+	assert_int_equal(ring_publish_zero(p.producer, 1, &err), 0);
+	assert_int_equal(ring_take(p.consumer, &it, &err), 1);
+	ring_look(p.consumer, &published, &waiting);
+	assert_int_equal(published, 2);
+	assert_int_equal(waiting, 2);
+	ring_release(p.consumer);
+	ring_look(p.producer, &published, &waiting);
+	assert_int_equal(published, 2);
+	assert_int_equal(waiting, 1);
+	pair_close(&p);
+}
+
 static void an_abandoned_producer_stops(void **state)
 {
 	struct dr_err err = DR_ERR_INIT;
@@ -213,6 +251,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(items_arrive_in_order_with_their_lengths),
 		cmocka_unit_test(a_failure_travels_with_its_words_made_printable),
+		cmocka_unit_test(a_verdict_without_a_word_for_a_reason_is_none),
+		cmocka_unit_test(an_onlooker_sees_what_moves),
 		cmocka_unit_test(an_abandoned_producer_stops),
 		cmocka_unit_test(a_lying_producer_is_corrupt),
 		cmocka_unit_test(a_record_of_unknown_type_is_corrupt),
