@@ -7,6 +7,7 @@
 
 #include "manifest/view.h"
 #include "util/checked.h"
+#include "util/clock.h"
 
 #include "util/banned.h"
 
@@ -21,6 +22,8 @@ struct piece {
 	uint64_t index;
 	size_t len;
 	size_t data_bytes; /* in blocks that are not all zero; set by the crew */
+	uint64_t took_ns;  /* from begin to end, and … */
+	uint64_t delay_ns; /* … ready to run without a processor; both set by the crew */
 	struct digest id;  /* set by the crew */
 	struct store_chunk_info info;
 	struct dr_err err;
@@ -42,6 +45,8 @@ struct committer {
 	size_t oldest, in_flight;
 	struct piece *filling;
 	size_t filled; /* bytes of it */
+	unsigned hurry;
+	uint64_t took_ns, delay_ns; /* recent chunks: the crew's time, and what of it was waiting */
 };
 
 static bool all_zero(const uint8_t *p, size_t len)
@@ -69,11 +74,14 @@ static size_t data_in(const uint8_t *p, size_t len)
 static void piece_run(struct work *w)
 {
 	struct piece *p = (struct piece *)w;
+	uint64_t began_ns = dr_now_ns(), delayed_ns = dr_run_delay_ns();
 
 	p->data_bytes = data_in(p->data, p->len);
 	p->rc = p->data_bytes == 0 ? 0
 				   : store_put_chunk(p->c->txn, p->c->job->domain, p->data, p->len,
 						     &p->id, &p->info, &p->err);
+	p->delay_ns = dr_run_delay_ns() - delayed_ns;
+	p->took_ns = dr_now_ns() - began_ns;
 }
 
 /* retire: the oldest piece in flight is done: into the manifest. */
@@ -114,11 +122,38 @@ static int retire(struct committer *c, struct dr_err *err)
 	return 0;
 }
 
+/* pace: an import is to be ready when its source is, if the processors allow it, and to take no
+ * more space than it must. So chunks are encoded faster while they come in faster than the crew is
+ * done with them, or while the crew waits for a processor for a quarter of its time; and as small
+ * as possible otherwise. */
+static void pace(struct committer *c)
+{
+	struct piece *p = &c->pieces[c->oldest];
+	bool behind = !workers_done(c->job->crew, &p->work);
+	bool crowded;
+
+	workers_wait(c->job->crew, &p->work);
+	/* A running mean: each chunk counts half as much as the one after it. */
+	c->took_ns = c->took_ns / 2 + p->took_ns;
+	c->delay_ns = c->delay_ns / 2 + p->delay_ns;
+	crowded = c->delay_ns > c->took_ns / 4;
+	if (behind || crowded) {
+		if (c->hurry < STORE_HURRY_MAX)
+			c->hurry++;
+	} else if (c->hurry > 0) {
+		c->hurry--;
+	}
+	store_hurry(c->txn, c->hurry);
+}
+
 /* begin_chunk: a free piece to fill, waiting for the oldest when all are in flight. */
 static int begin_chunk(struct committer *c, struct dr_err *err)
 {
-	if (c->in_flight == c->count && retire(c, err) < 0)
-		return -1;
+	if (c->in_flight == c->count) {
+		pace(c);
+		if (retire(c, err) < 0)
+			return -1;
+	}
 	c->filling = &c->pieces[(c->oldest + c->in_flight) % c->count];
 	c->filled = 0;
 	return 0;

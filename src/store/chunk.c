@@ -34,19 +34,22 @@ static void seal(struct buf *b, size_t n, uint32_t flag)
 	b->p[b->len] = 0;
 }
 
-int chunk_encode(const void *p, size_t len, struct buf *ret, struct dr_err *err)
+int chunk_encode(const void *p, size_t len, unsigned hurry, struct buf *ret, struct dr_err *err)
 {
+	/* LZ4's acceleration. Measured on a Debian system: 4 is a third faster and 13 % larger than
+	 * 1, 8 is twice as fast and 22 % larger. */
+	static const int acceleration[STORE_HURRY_MAX + 1] = {1, 4, 8};
 	uint8_t *to;
 	int n;
 
-	assert(len >= 1 && len <= STORE_CHUNK_BYTES);
+	assert(len >= 1 && len <= STORE_CHUNK_BYTES && hurry <= STORE_HURRY_MAX);
 	buf_clear(ret);
 	to = buf_reserve(ret, len + CHUNK_OVERHEAD_BYTES);
 	if (!to)
 		return buf_check(ret, err);
 	/* One byte less than the plain length: what does not shrink is stored plain, which no
 	 * reader has to expand. */
-	n = LZ4_compress_default(p, (char *)to + 4, (int)len, (int)len - 1);
+	n = LZ4_compress_fast(p, (char *)to + 4, (int)len, (int)len - 1, acceleration[hurry]);
 	if (n > 0) {
 		seal(ret, (size_t)n, 0);
 	} else {

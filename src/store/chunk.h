@@ -20,8 +20,11 @@
 #define CHUNK_STORED_MAX (STORE_CHUNK_BYTES + CHUNK_OVERHEAD_BYTES)
 
 /* chunk_encode: 1..STORE_CHUNK_BYTES plain bytes; `ret` is replaced. The same bytes give the same
- * encoding with one version of liblz4. NO_MEMORY. */
-int chunk_encode(const void *p, size_t len, struct buf *ret, struct dr_err *err) DR_MUST_CHECK;
+ * encoding with one version of liblz4.
+ *   hurry  0..STORE_HURRY_MAX: higher is faster and larger
+ * NO_MEMORY. */
+int chunk_encode(const void *p, size_t len, unsigned hurry, struct buf *ret, struct dr_err *err)
+	DR_MUST_CHECK;
 /* chunk_encode_zeros: the encoding of `len` (512..STORE_CHUNK_BYTES) zeros, the same with every
  * version of every library: views compute offsets from its length. */
 int chunk_encode_zeros(size_t len, struct buf *ret, struct dr_err *err) DR_MUST_CHECK;

@@ -158,6 +158,21 @@ int store_get_chunk(struct store *st, const char *domain, const struct digest *i
 	return 0;
 }
 
+/* encode_as: `plain` in the encoding that was recorded; whether there is one. */
+static bool encode_as(const struct buf *plain, uint32_t stored_bytes, uint32_t check,
+		      struct buf *ret)
+{
+	struct dr_err why = DR_ERR_INIT;
+	struct store_chunk_info info;
+
+	for (unsigned hurry = 0; hurry <= STORE_HURRY_MAX; hurry++)
+		if (chunk_encode(plain->p, plain->len, hurry, ret, &why) == 0 &&
+		    chunk_verify(ret->p, ret->len, &info) && info.stored_bytes == stored_bytes &&
+		    info.check == check)
+			return true;
+	return false;
+}
+
 int store_get_stored(struct store *st, const char *domain, const struct digest *id,
 		     uint32_t stored_bytes, uint32_t check, struct buf *ret, struct dr_err *err)
 {
@@ -176,6 +191,8 @@ int store_get_stored(struct store *st, const char *domain, const struct digest *
 	/* Not what was recorded: damaged, or sound and another encoding of the same bytes. */
 	if (plain_of(st, &key, tag, ret, &plain, err) < 0)
 		return -1;
+	if (encode_as(&plain, stored_bytes, check, ret))
+		return 0;
 	return dr_fail(
 		err, DR_CONFLICT,
 		"%s is sound but encoded otherwise than recorded: raw and qcow2 can be read, "
@@ -316,7 +333,9 @@ static int add(struct put *put, struct dr_err *err)
 
 	if (put->key.kind != STORE_CHUNK)
 		return ops->add(put->tx, &put->key, put->plain, put->len, err);
-	if (put->encoded.len == 0 && chunk_encode(put->plain, put->len, &put->encoded, err) < 0)
+	if (put->encoded.len == 0 &&
+	    chunk_encode(put->plain, put->len, atomic_load(&put->tx->hurry), &put->encoded, err) <
+		    0)
 		return -1;
 	(void)chunk_verify(put->encoded.p, put->encoded.len, &put->info);
 	return ops->add(put->tx, &put->key, put->encoded.p, put->encoded.len, err);
@@ -346,6 +365,12 @@ static int put_run(struct put *put, struct dr_err *err)
 	if (rc < 0)
 		return dr_while(err, "%s", name_of(&put->key, name));
 	return dr_fail(err, DR_BUSY, "%s does not settle", name_of(&put->key, name));
+}
+
+void store_hurry(struct store_txn *tx, unsigned hurry)
+{
+	assert(hurry <= STORE_HURRY_MAX);
+	atomic_store(&tx->hurry, hurry);
 }
 
 int store_put_chunk(struct store_txn *tx, const char *domain, const void *p, size_t len,

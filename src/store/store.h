@@ -54,9 +54,10 @@ bool store_lease_valid(const char *lease);
  * 0, or -1: NOT_FOUND; CORRUPT; LIMIT; IO. Blocks. */
 int store_get_chunk(struct store *st, const char *domain, const struct digest *id, size_t max,
 		    struct buf *ret, struct dr_err *err) DR_MUST_CHECK;
-/* store_get_stored: the encoded block as it is at rest, verified against length and check word as
- * the manifest recorded them (and so against itself), without decompressing. CONFLICT: the chunk is
- * sound, but it was healed by another version of the encoder and so differs from the record. */
+/* store_get_stored: the encoded block with the length and check word that a manifest recorded,
+ * without decompressing when that is what is at rest. A sound chunk that was put anew in another
+ * encoding is encoded again as it was recorded. CONFLICT: this version of the encoder does not do
+ * that. */
 int store_get_stored(struct store *st, const char *domain, const struct digest *id,
 		     uint32_t stored_bytes, uint32_t check, struct buf *ret, struct dr_err *err)
 	DR_MUST_CHECK;
@@ -80,6 +81,10 @@ int store_begin(struct store *st, const char *lease, struct store_txn **ret, str
 int store_put_chunk(struct store_txn *tx, const char *domain, const void *p, size_t len,
 		    struct digest *ret_id, struct store_chunk_info *ret, struct dr_err *err)
 	DR_MUST_CHECK;
+#define STORE_HURRY_MAX 2U
+/* store_hurry: chunks put from now on are encoded the faster, and the larger, the higher `hurry`
+ * is: 0 (at first) .. STORE_HURRY_MAX. Any thread. */
+void store_hurry(struct store_txn *tx, unsigned hurry);
 int store_put_blob(struct store_txn *tx, const char *domain, const void *p, size_t len,
 		   struct digest *ret_id, struct dr_err *err) DR_MUST_CHECK;
 /* store_hold: lease a manifest blob that is in the store together with everything it refers to,

@@ -8,6 +8,8 @@
 #ifndef DR_STORE_STORE_INTERNAL_H
 #define DR_STORE_STORE_INTERNAL_H
 
+#include <stdatomic.h>
+
 #include "store/collect.h"
 #include "store/store.h"
 
@@ -47,6 +49,7 @@ struct store {
 
 struct store_txn {
 	struct store *st;
+	atomic_uint hurry;
 };
 
 typedef int (*store_lease_fn)(void *arg, const char *file, bool ended, struct dr_err *err);

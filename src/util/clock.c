@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <time.h>
 
+#include "util/cleanup.h"
+
 #include "util/banned.h"
 
 uint64_t dr_now_ms(void)
@@ -13,6 +15,22 @@ uint64_t dr_now_ms(void)
 
 	clock_gettime(CLOCK_MONOTONIC, &t);
 	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
+
+uint64_t dr_now_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
+}
+
+uint64_t dr_run_delay_ns(void)
+{
+	dr_autofile FILE *f = fopen("/proc/thread-self/schedstat", "re");
+	unsigned long long ran, delayed;
+
+	return f && fscanf(f, "%llu %llu", &ran, &delayed) == 2 ? delayed : 0;
 }
 
 int64_t dr_wall(void)

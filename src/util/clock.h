@@ -8,6 +8,10 @@
 
 /* dr_now_ms: monotonic milliseconds; only differences mean anything. */
 uint64_t dr_now_ms(void);
+uint64_t dr_now_ns(void);
+/* dr_run_delay_ns: how long the calling thread has been ready to run and waited for a processor; 0
+ * where the kernel does not tell (proc_pid_schedstat). */
+uint64_t dr_run_delay_ns(void);
 /* dr_wall: seconds since 1970 UTC. */
 int64_t dr_wall(void);
 void dr_sleep_ms(uint64_t ms);

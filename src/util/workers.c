@@ -118,6 +118,16 @@ void workers_submit(struct workers *c, struct work *w)
 	dr_unlock(&c->lock);
 }
 
+bool workers_done(struct workers *c, struct work *w)
+{
+	bool ret;
+
+	dr_lock(&c->lock);
+	ret = w->done;
+	dr_unlock(&c->lock);
+	return ret;
+}
+
 void workers_wait(struct workers *c, struct work *w)
 {
 	struct work *other;

@@ -27,6 +27,8 @@ void workers_free(struct workers *c);
 unsigned workers_count(const struct workers *c);
 /* workers_submit: queue a task; never fails. */
 void workers_submit(struct workers *c, struct work *w);
+/* workers_done: whether this task is done. */
+bool workers_done(struct workers *c, struct work *w);
 /* workers_wait: until this task is done; the waiting thread helps with queued tasks meanwhile. */
 void workers_wait(struct workers *c, struct work *w);
 

@@ -342,6 +342,52 @@ static void a_stored_block_must_be_the_recorded_one(void **state)
 	assert_int_equal(healed.check, info.check);
 }
 
+/* Text with repetitions that a hurried encoder misses, so that the encodings differ. */
+static void fill_text(uint8_t *p, size_t len)
+{
+	uint32_t x = 12345;
+
+	for (size_t i = 0; i < len; i++) {
+		x = x * 1664525 + 1013904223;
+		p[i] = (uint8_t)("etaoinsh"[x >> 29]);
+	}
+}
+
+static void what_was_encoded_in_a_hurry_heals_as_it_was_recorded(void **state)
+{
+	struct bench *b = *state;
+	dr_autobuf struct buf was = BUF_INIT, got = BUF_INIT;
+	struct store_chunk_info infos[STORE_HURRY_MAX + 1], again;
+	struct store_txn *tx;
+	struct digest id;
+
+	fill_text(b->plain, 300000);
+	for (unsigned hurry = 0; hurry <= STORE_HURRY_MAX; hurry++) {
+		tx = begin(b, "job-1");
+		store_hurry(tx, hurry);
+		OK(store_put_chunk(tx, "acc-aaaaa", b->plain, 300000, &id, &infos[hurry], &b->err));
+		OK(store_commit(tx, &b->err));
+		assert_false(infos[hurry].found);
+		assert_true(hurry == 0 ||
+			    infos[hurry].stored_bytes > infos[hurry - 1].stored_bytes);
+		OK(store_get_stored(b->st, "acc-aaaaa", &id, infos[hurry].stored_bytes,
+				    infos[hurry].check, &was, &b->err));
+		/* Damage it, and let the next round put it in its own encoding. */
+		spoil(b, false, &id, BIT_FLIP, 77, NULL);
+		FAILS(store_get_stored(b->st, "acc-aaaaa", &id, infos[hurry].stored_bytes,
+				       infos[hurry].check, &got, &b->err),
+		      DR_CORRUPT);
+	}
+	tx = begin(b, "job-1");
+	OK(store_put_chunk(tx, "acc-aaaaa", b->plain, 300000, &id, &again, &b->err));
+	OK(store_commit(tx, &b->err));
+	assert_int_equal(again.stored_bytes, infos[0].stored_bytes);
+	OK(store_get_stored(b->st, "acc-aaaaa", &id, infos[STORE_HURRY_MAX].stored_bytes,
+			    infos[STORE_HURRY_MAX].check, &got, &b->err));
+	assert_int_equal(got.len, was.len);
+	assert_memory_equal(got.p, was.p, was.len);
+}
+
 struct live_set {
 	const struct digest *ids;
 	size_t count;
@@ -711,6 +757,7 @@ int store_conform(const struct store_driver *driver)
 		CASE(a_damaged_chunk_is_an_error_and_the_next_put_heals_it),
 		CASE(a_damaged_blob_is_an_error_and_the_next_put_heals_it),
 		CASE(a_stored_block_must_be_the_recorded_one),
+		CASE(what_was_encoded_in_a_hurry_heals_as_it_was_recorded),
 		CASE(a_sweep_takes_what_nothing_refers_to),
 		CASE(a_sweep_spares_the_young),
 		CASE(a_sweep_spares_what_a_job_put_or_found_or_left_behind),

@@ -68,7 +68,7 @@ static void check_encoded(const uint8_t *p, size_t len)
 	}
 	must(sound && info.stored_bytes == len && plain.len >= 1);
 	must(plain.len <= STORE_CHUNK_BYTES);
-	must(chunk_encode(plain.p, plain.len, &again, &err) == 0);
+	must(chunk_encode(plain.p, plain.len, 0, &again, &err) == 0);
 	must(chunk_decode(again.p, again.len, &same, &err) == 0);
 	must(same.len == plain.len && memcmp(same.p, plain.p, plain.len) == 0);
 }

@@ -29,7 +29,7 @@ static void what_shrinks_is_compressed_and_what_does_not_is_plain(void **state)
 	for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
 		for (int random = 0; random < 2; random++) {
 			fill(plain, sizes[i], random);
-			assert_int_equal(chunk_encode(plain, sizes[i], &stored, &err), 0);
+			assert_int_equal(chunk_encode(plain, sizes[i], 0, &stored, &err), 0);
 			assert_int_equal(chunk_decode(stored.p, stored.len, &back, &err), 0);
 			assert_int_equal(back.len, sizes[i]);
 			assert_memory_equal(back.p, plain, sizes[i]);
@@ -52,7 +52,7 @@ static void every_flipped_bit_is_noticed(void **state)
 
 	(void)state;
 	fill(plain, sizeof plain, false);
-	assert_int_equal(chunk_encode(plain, sizeof plain, &stored, &err), 0);
+	assert_int_equal(chunk_encode(plain, sizeof plain, 0, &stored, &err), 0);
 	for (size_t bit = 0; bit < 8 * stored.len; bit++) {
 		bool flag = bit == 31; /* "stored plain": the check word does not cover it */
 
@@ -85,7 +85,7 @@ static void sealed_nonsense_is_corrupt(void **state)
 	assert_non_null(plain);
 	plain[0] = 0xF0; /* a run of literals that goes past the end */
 	fill(plain + 1, 63, true);
-	assert_int_equal(chunk_encode(plain, 64, &stored, &err), 0);
+	assert_int_equal(chunk_encode(plain, 64, 0, &stored, &err), 0);
 	assert_int_equal(stored.p[3], 0x80);
 	stored.p[3] = 0;
 	assert_int_equal(chunk_decode(stored.p, stored.len, &back, &err), -1);
