@@ -44,7 +44,6 @@ struct decoder {
 	struct upload *upload;   /* borrowed: the outermost stage */
 	struct stream *stream;   /* owned: the innermost stage; what a raw disk is read from */
 	struct format *format;   /* owned */
-	bool nested;             /* the disk came out of a qcow2 */
 	uint8_t *slot;           /* borrowed from the sink: the open piece, or NULL */
 	size_t filled;           /* bytes of it */
 };
@@ -132,9 +131,9 @@ static int inspect_end(struct decoder *d, struct dr_err *err)
 	const char *words[4] = {NULL};
 	enum detect_class class;
 
-	if (d->nested && detect_head_class(&head, DETECT_DISK, &class, err) < 0)
-		return -1;
-	if (detect_tail_check(l->tail.bytes, l->tail.len, DETECT_RAW, err) < 0 ||
+	/* What came as raw passes again, but a page whose size was not known before. */
+	if (detect_head_class(&head, DETECT_DISK, &class, err) < 0 ||
+	    detect_tail_check(l->tail.bytes, l->tail.len, DETECT_RAW, err) < 0 ||
 	    detect_tail_check(d->upload->tail.bytes, d->upload->tail.len, d->class, err) < 0)
 		return -1;
 	detect_boot_warnings(&head, l->tail.bytes, l->tail.len, l->total, words);
@@ -190,7 +189,6 @@ static int open_stages(struct decoder *d, struct dr_err *err)
 	snprintf(d->facts->format, sizeof d->facts->format, "%s%s%s", detect_class_name(class),
 		 codec ? "+" : "", codec ? codec : "");
 	if (class == DETECT_QCOW2) {
-		d->nested = true;
 		spool_start(job->spool, DR_STEAL(d->stream));
 		return format_qcow2_open(&d->format, job->spool, &fl, job->crew, err);
 	}

@@ -61,6 +61,7 @@ struct memory_decode {
 	size_t fragment; /* reads of at most this many bytes; 0 = off */
 	unsigned threads;
 	struct decode_limits limits;
+	bool proven; /* the length is vouched for, announced or not */
 };
 
 /* memory_decode: as decode_run(); the sink is made by the caller with memory_sink_new(). */
@@ -71,7 +72,7 @@ static inline int memory_decode(const struct memory_decode *md, struct memory_si
 	struct workers *crew = NULL;
 	struct spool *spool = NULL;
 	struct decode_job job = {.declared_bytes = md->declare ? md->len : UINT64_MAX,
-				 .length_proven = md->declare,
+				 .length_proven = md->declare || md->proven,
 				 .limits = &md->limits};
 	int rc = -1;
 

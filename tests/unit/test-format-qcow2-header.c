@@ -343,11 +343,14 @@ static void a_cut_file_is_never_accepted(void **state)
 	for (size_t v = 0; v < COUNT(versions); v++) {
 		struct img m = img_make(versions[v], 9, false, false);
 
-		for (size_t len = 0; len < m.len; len += len < 512 ? 13 : 97) {
+		for (size_t len = 0; len < m.len; len++) {
 			struct img_outcome o = img_decode(m.p, len, &(struct img_run){0});
 
+			/* "corrupt": inside a compressed stream, which does not say how long it is
+			 */
 			if (strcmp(o.err.reason, "truncated") != 0 &&
-			    strcmp(o.err.reason, "qcow2-l1") != 0)
+			    strcmp(o.err.reason, "qcow2-l1") != 0 &&
+			    (strcmp(o.err.reason, "corrupt") != 0 || len / 512 != IMG_HOST_PACKED))
 				fail_msg("cut at %zu: \"%s\" %s", len, o.err.reason, o.err.msg);
 			img_outcome_free(&o);
 		}

@@ -114,7 +114,7 @@ static void every_maker_comes_back_as_its_disk(void **state)
 			struct memory_sink *sink = memory_sink_new(f->out, DISK_BYTES);
 			struct memory_decode md = {
 				file.p, file.len, true, fragments[j % 2], (unsigned)j / 2 * 2,
-				roomy};
+				roomy,  false};
 
 			memset(f->out, 0xEE, DISK_BYTES);
 			if (memory_decode(&md, sink, &facts, &err) < 0)
@@ -145,7 +145,8 @@ static void cut_files_are_refused_at_every_cut(void **state)
 			struct dr_err err = DR_ERR_INIT;
 			struct decode_facts facts;
 			struct memory_sink *sink = memory_sink_new(NULL, 0);
-			struct memory_decode md = {file.p, file.len * part / 12, true, 0, 2, roomy};
+			struct memory_decode md = {file.p, file.len * part / 12, true, 0, 2, roomy,
+						   false};
 
 			if (memory_decode(&md, sink, &facts, &err) == 0)
 				fail_msg("%s: %zu of %zu bytes were taken for a whole file",
@@ -159,14 +160,59 @@ static void cut_files_are_refused_at_every_cut(void **state)
 
 static void refusal_of(const void *p, size_t len, const char *reason)
 {
-	struct dr_err err = DR_ERR_INIT;
-	struct decode_facts facts;
-	struct memory_sink *sink = memory_sink_new(NULL, 0);
-	struct memory_decode md = {p, len, true, 0, 0, roomy};
+	for (unsigned declare = 0; declare < 2; declare++) {
+		struct dr_err err = DR_ERR_INIT;
+		struct decode_facts facts;
+		struct memory_sink *sink = memory_sink_new(NULL, 0);
+		struct memory_decode md = {p, len, declare, 0, 0, roomy, true};
 
-	assert_int_equal(memory_decode(&md, sink, &facts, &err), -1);
-	assert_string_equal(err.reason, reason);
-	free(sink);
+		assert_int_equal(memory_decode(&md, sink, &facts, &err), -1);
+		assert_string_equal(err.reason, reason);
+		free(sink);
+	}
+}
+
+/* Small enough for every cut. */
+static void a_small_file_is_refused_at_every_byte_cut_off(void **state)
+{
+	static const char *const commands[] = {
+		"lz4 -q $D/tiny $D/file",
+		"lz4 -q -l $D/tiny $D/file",
+		"xz -0 -c $D/tiny >$D/file",
+		"gzip -c $D/tiny >$D/file",
+		"zstd -q $D/tiny -o $D/file",
+		"bzip2 -c $D/tiny >$D/file",
+		"qemu-img convert -O qcow2 -o cluster_size=512 $D/tiny $D/file",
+		"qemu-img convert -O qcow2 -o cluster_size=512,compat=0.10 $D/tiny $D/file",
+		"qemu-img convert -c -O qcow2 -o cluster_size=512 $D/tiny $D/file",
+		"gzip -c $D/q >$D/file",
+	};
+	const struct fixture *f = *state;
+	struct buf file = BUF_INIT;
+
+	if (!made_by(
+		    f,
+		    "head -c 1024 $D/disk >$D/tiny && "
+		    "qemu-img convert -O qcow2 -o cluster_size=512 $D/tiny $D/q && cp $D/q $D/file",
+		    &file))
+		skip();
+	for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) {
+		if (!made_by(f, commands[i], &file))
+			continue;
+		for (size_t len = 0; len <= file.len; len++) {
+			struct dr_err err = DR_ERR_INIT;
+			struct decode_facts facts;
+			struct memory_sink *sink = memory_sink_new(NULL, 0);
+			struct memory_decode md = {file.p, len, true, 0, 0, roomy, false};
+			int rc = memory_decode(&md, sink, &facts, &err);
+
+			if ((rc == 0) != (len == file.len))
+				fail_msg("%s: cut at %zu of %zu: %s", commands[i], len, file.len,
+					 err.msg);
+			free(sink);
+		}
+	}
+	buf_done(&file);
 }
 
 static void what_is_no_disk_is_told_apart(void **state)
@@ -181,6 +227,62 @@ static void what_is_no_disk_is_told_apart(void **state)
 	memcpy(small, "KDMV", 4);
 	refusal_of(small, sizeof small, "format-vmdk");
 	refusal_of("<!DOCTYPE html><html>", 21, "not-an-image");
+}
+
+/* Whether its size was announced or not. */
+static void a_web_page_of_whole_sectors_is_no_disk(void **state)
+{
+	static uint8_t page[100 << 10];
+
+	(void)state;
+	memset(page, ' ', sizeof page);
+	memcpy(page, "<html>", 6);
+	refusal_of(page, sizeof page, "not-an-image");
+}
+
+static void a_footer_behind_another_format_is_ambiguous(void **state)
+{
+	static const char *const footers[] = {"conectix", "koly"};
+	const struct fixture *f = *state;
+	struct buf file = BUF_INIT;
+
+	for (size_t i = 0; i < 2; i++) {
+		uint8_t end[512] = {0};
+		/* a skippable lz4 frame of 512 bytes */
+		static const uint8_t frame[] = {0x50, 0x2A, 0x4D, 0x18, 0, 2, 0, 0};
+
+		memcpy(end, footers[i], strlen(footers[i]));
+		if (!made_by(f, "qemu-img convert -O qcow2 $D/disk $D/file", &file))
+			skip();
+		buf_append(&file, end, sizeof end);
+		refusal_of(file.p, file.len, "ambiguous-format");
+		if (!made_by(f, "lz4 -q $D/disk $D/file", &file))
+			skip();
+		buf_append(&file, frame, sizeof frame);
+		buf_append(&file, end, sizeof end);
+		refusal_of(file.p, file.len, "ambiguous-format");
+	}
+	buf_done(&file);
+}
+
+static void an_optical_disc_that_boots_is_noted(void **state)
+{
+	static uint8_t disc[80 << 10];
+	struct dr_err err = DR_ERR_INIT;
+	struct decode_facts facts;
+	struct memory_sink *sink = memory_sink_new(NULL, 0);
+	struct memory_decode md = {disc, sizeof disc, true, 0, 0, roomy, false};
+	bool noted = false;
+
+	(void)state;
+	memcpy(disc + 0x8001, "CD001", 5);
+	refusal_of(disc, sizeof disc, "format-iso");
+	memcpy(disc + 510, "\x55\xAA", 2);
+	assert_int_equal(memory_decode(&md, sink, &facts, &err), 0);
+	for (unsigned i = 0; i < facts.warning_count; i++)
+		noted |= strncmp(facts.warnings[i], "optical-disc: ", 14) == 0;
+	assert_true(noted);
+	free(sink);
 }
 
 static void a_qcow2_inside_a_qcow2_is_refused(void **state)
@@ -236,7 +338,13 @@ int main(void)
 						remove_disk),
 		cmocka_unit_test_setup_teardown(cut_files_are_refused_at_every_cut, make_disk,
 						remove_disk),
+		cmocka_unit_test_setup_teardown(a_small_file_is_refused_at_every_byte_cut_off,
+						make_disk, remove_disk),
 		cmocka_unit_test(what_is_no_disk_is_told_apart),
+		cmocka_unit_test(a_web_page_of_whole_sectors_is_no_disk),
+		cmocka_unit_test(an_optical_disc_that_boots_is_noted),
+		cmocka_unit_test_setup_teardown(a_footer_behind_another_format_is_ambiguous,
+						make_disk, remove_disk),
 		cmocka_unit_test_setup_teardown(a_qcow2_inside_a_qcow2_is_refused, make_disk,
 						remove_disk),
 		cmocka_unit_test_setup_teardown(twice_compressed_is_refused, make_disk,
