@@ -43,7 +43,8 @@ def words_of_sources():
         # The table of detect; the reason of a full disk; what job says when there is no reason.
         refusals.update(re.findall(r'\b(?:REFUSED|FOREIGN)\([^,()]*(?:\([^()]*\)[^,()]*)?,\s*' + WORD, text))
         refusals.update(re.findall(r'snprintf\(err->reason,[^,]*, ' + WORD, text))
-        starts = re.findall(r'"([a-z0-9]+(?:-[a-z0-9]+)+): ', text)
+        # A program's name before its last words is no verdict.
+        starts = re.findall(r'"(?!darkroom-)([a-z0-9]+(?:-[a-z0-9]+)+): ', text)
         if path.parent.name == 'job':
             refusals.update(starts)
         elif path.parent.name in WARN:
