@@ -133,6 +133,8 @@ static void take_line(void *arg, const char *line)
 		l->facts.virtual_bytes = report_u64(line, "virtual", UINT64_MAX);
 		l->facts.data_bytes = report_u64(line, "data", UINT64_MAX);
 		l->facts.spooled_bytes = report_u64(line, "spooled", 0);
+		if (l->fetched) /* the source may not have said how long it is */
+			l->facts.source_total = l->result->source_bytes;
 	} else if (report_is(line, "decoded")) {
 		take_decoded(l, line);
 	} else if (report_is(line, "fetched")) {

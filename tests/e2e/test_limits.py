@@ -420,7 +420,7 @@ def test_cancelling_stops_the_work_and_gives_the_quota_back(fresh, gate, phase, 
     if phase == "queued":
         before = Tenant(daemon).api().register(gate.url("before"))
         gate.next(1)
-    image = api.register(gate.url("wanted"))
+    image = api.register(gate.url("wanted", framing="chunked"))
     if phase != "queued":
         assert gate.next(1) == "wanted"
     helper = {"decoding": "darkroom-decode", "storing": "darkroom-commit", "hanging": "darkroom-import"}.get(phase)
@@ -430,6 +430,8 @@ def test_cancelling_stops_the_work_and_gives_the_quota_back(fresh, gate, phase, 
             gate.let("wanted")
     if phase == "storing":
         wait_for(lambda: {n for _, n in processes(daemon).values()} == {"darkroom-import", "darkroom-commit"})
+        wait_for(lambda: progress(api, image)["phase"] == "store")
+        assert progress(api, image)["bytes_done"] == progress(api, image)["bytes_total"] == 2 * MIB
     began = time.monotonic()
     cancel(daemon, api, image)
     if before is None:
