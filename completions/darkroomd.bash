@@ -5,7 +5,7 @@ _darkroomd_options() {
 	case $1 in
 	init) echo '--data --account --email --json --help' ;;
 	serve) echo '--data --config --listen --set --help' ;;
-	inspect) echo '--json --decode --help' ;;
+	inspect) echo '--json --decode --data --set --help' ;;
 	admin)
 		echo '--data --config --set --json --help'
 		case $2 in
