@@ -9,6 +9,9 @@
 #include "util/banned.h"
 
 #define LIST_MAX 1000
+#define NOT_BEFORE_MAX                                                             \
+	3600 /* seconds ahead; what is beyond was written before the clock was set \
+	      */
 
 #define JOB_COLUMNS                                                                     \
 	"id, kind, state, image, account, url, checksum, owner, lease_until, attempts," \
@@ -110,14 +113,14 @@ int job_insert(struct db *db, struct job *job, struct dr_err *err)
 
 /* One statement inside a transaction of its own. SQLite runs one writer at a time, in every
  * process; on PostgreSQL the inner select gets FOR UPDATE OF j SKIP LOCKED. $1 owner  $2 lease
- * until  $3 now  $4 running per account at most */
+ * until  $3 now  $4 running per account at most  $5 how far ahead not_before can be meant */
 const char job_claim_sql[] =
 	"UPDATE jobs SET state = 'running', owner = $1, lease_until = $2, attempts = attempts + 1"
 	" WHERE id = (SELECT j.id FROM jobs j JOIN accounts a ON a.id = j.account"
 	" LEFT JOIN (SELECT account, COUNT(*) AS running FROM jobs WHERE finished_at = 0"
 	"  AND state = 'running' AND lease_until > $3 GROUP BY account) r ON r.account = j.account"
 	" WHERE j.finished_at = 0"
-	" AND ((j.state = 'queued' AND j.not_before <= $3)"
+	" AND ((j.state = 'queued' AND (j.not_before <= $3 OR j.not_before > $3 + $5))"
 	"  OR (j.state = 'running' AND j.lease_until <= $3))"
 	" AND COALESCE(r.running, 0) <"
 	"  CASE WHEN a.limit_imports > 0 THEN a.limit_imports ELSE $4 END"
@@ -161,7 +164,7 @@ int catalogue_job_claim(struct catalogue *c, const char *owner, int64_t now, int
 		return -1;
 	rc = read_one(s.db, job_claim_sql,
 		      DB_ARGS(db_text(owner), db_int(now + lease_seconds), db_int(now),
-			      db_size(per_account)),
+			      db_size(per_account), db_int(NOT_BEFORE_MAX)),
 		      ret, err);
 	if (rc < 0 ||
 	    (rc > 0 &&

@@ -17,6 +17,8 @@ struct collector {
 	struct catalogue *catalogue;
 	struct store *store;
 	uint64_t interval_seconds, grace_seconds;
+	int64_t began_wall;
+	uint64_t began_ms;
 	struct dr_mutex lock;
 	struct dr_cond changed;
 	bool stop; /* lock */
@@ -167,6 +169,16 @@ static bool stopping(void *arg)
 	return stop;
 }
 
+/* prune_before: now; but a clock that is set forward meanwhile does not end everybody's tokens for
+ * good. */
+static int64_t prune_before(const struct collector *g)
+{
+	const int64_t steady = g->began_wall + (int64_t)((dr_now_ms() - g->began_ms) / 1000);
+	const int64_t wall = dr_wall();
+
+	return wall < steady ? wall : steady;
+}
+
 static void collect_and_log(struct collector *g)
 {
 	const struct collect_options opt = {
@@ -175,7 +187,7 @@ static void collect_and_log(struct collector *g)
 	struct store_sweep_stats s;
 	uint64_t began = dr_now_ms();
 
-	if (catalogue_token_prune(g->catalogue, dr_wall(), &err) < 0) {
+	if (catalogue_token_prune(g->catalogue, prune_before(g), &err) < 0) {
 		dr_log(DR_WARN, "what=prune error=\"%s\"", err.msg);
 		dr_err_clear(&err);
 	}
@@ -224,6 +236,8 @@ int collector_start(struct collector **ret, struct catalogue *c, struct store *s
 	g->store = st;
 	g->interval_seconds = interval_seconds;
 	g->grace_seconds = grace_seconds;
+	g->began_wall = dr_wall();
+	g->began_ms = dr_now_ms();
 	dr_mutex_init(&g->lock);
 	dr_cond_init(&g->changed);
 	if (pthread_create(&g->thread, NULL, collector_main, g) != 0) {

@@ -19,6 +19,8 @@
 #define PROGRESS_MS 1000
 #define MAX_FAILURES 3 /* attempts that fail by themselves */
 #define RETRY_SECONDS 5
+#define PATIENCE_MS ((uint64_t)600 * 1000) /* with a catalogue that cannot be written */
+#define PAUSE_MS 1000
 #define MAX_DEATHS \
 	50U /* daemons that ended while they ran it: a job that brings them down must end */
 
@@ -33,6 +35,8 @@ struct job_runner {
 	const struct running *leaving;
 	pthread_t dispatcher;
 	unsigned claims; /* the dispatcher's own */
+	int64_t began_wall;
+	uint64_t began_ms;
 };
 
 /* One running import. */
@@ -96,6 +100,13 @@ static bool stopping(struct job_runner *r)
 	return stop;
 }
 
+/* wall_now: the wall clock as it has gone on since the start: one that is set meanwhile ends no
+ * lease and puts off no attempt. */
+static int64_t wall_now(const struct job_runner *r)
+{
+	return r->began_wall + (int64_t)((dr_now_ms() - r->began_ms) / 1000);
+}
+
 /* still_ours: neither cancelled, nor taken over, nor is the daemon stopping. */
 static bool still_ours(struct running *run)
 {
@@ -109,7 +120,7 @@ static bool still_ours(struct running *run)
 		run->renewed_ms = dr_now_ms();
 		/* A busy database is no reason to give up: the lease outlives a few misses. */
 		return catalogue_job_renew(cfg->catalogue, run->job.id, run->owner,
-					   dr_wall() + JOB_LEASE_SECONDS, &err) != 0;
+					   wall_now(run->runner) + JOB_LEASE_SECONDS, &err) != 0;
 	}
 	if (catalogue_job_get(cfg->catalogue, run->job.id, &now, &err) < 0)
 		return err.code != DR_NOT_FOUND;
@@ -142,19 +153,31 @@ static void note_progress(struct running *run, const struct import_facts *f)
 		dr_log(DR_DEBUG, "what=progress image=%s error=\"%s\"", img->id, err.msg);
 }
 
-/* within_quota: reserve as the disk grows, so that two imports of one account cannot both have the
- * last bytes. A busy database is asked again; publishing asks once more in any case. */
-static bool within_quota(struct running *run, uint64_t data_bytes)
+/* reserve: as the disk grows, so that two imports of one account cannot both have the last bytes.
+ * LIMIT "quota", or what ails the catalogue. */
+static int reserve(struct running *run, uint64_t data_bytes, struct dr_err *err)
 {
-	struct dr_err err = DR_ERR_INIT;
+	struct dr_err why = DR_ERR_INIT;
 
 	if (data_bytes <= run->granted ||
 	    catalogue_image_reserve(run->runner->cfg.catalogue, run->job.image, data_bytes,
 				    run->runner->cfg.account_stored_bytes, &run->granted,
-				    &err) == 0 ||
-	    err.code != DR_LIMIT)
+				    &why) == 0)
+		return 0;
+	if (strcmp(why.reason, "account_limit_reached") == 0)
+		return dr_refuse(err, DR_LIMIT, "quota", "%s", why.msg);
+	*err = why;
+	return -1;
+}
+
+/* within_quota: as far as the catalogue can say; publishing makes sure. */
+static bool within_quota(struct running *run, uint64_t data_bytes)
+{
+	struct dr_err err = DR_ERR_INIT;
+
+	if (reserve(run, data_bytes, &err) == 0 || strcmp(err.reason, "quota") != 0)
 		return true;
-	dr_refuse(&run->stop, DR_LIMIT, "quota", "%s", err.msg);
+	run->stop = err;
 	return false;
 }
 
@@ -206,19 +229,31 @@ static bool transient(const struct dr_err *err)
 {
 	/* Not decoder-crashed: what breaks a decoder breaks it again, and an attacker gets one
 	 * try. */
-	return err->code == DR_BUSY || err->code == DR_IO ||
+	return err->code == DR_BUSY || err->code == DR_IO || err->code == DR_NO_MEMORY ||
 	       strcmp(err->reason, "source-changed") == 0;
+}
+
+/* worth_waiting: what an import has come to could not be written down, and soon may be: the
+ * catalogue is locked, or its disk full. Waits a moment, so that hours of work are not lost. */
+static bool worth_waiting(struct running *run, uint64_t since_ms, struct dr_err *err)
+{
+	if ((err->code != DR_BUSY && err->code != DR_IO && strcmp(err->reason, "no-space") != 0) ||
+	    dr_now_ms() - since_ms > PATIENCE_MS || !still_ours(run))
+		return false;
+	dr_log(DR_WARN, "what=import image=%s result=waiting error=\"%s\"", run->job.image,
+	       err->msg);
+	dr_err_clear(err);
+	dr_sleep_ms(PAUSE_MS);
+	return true;
 }
 
 static void publish(struct running *run, const struct import_result *res, struct dr_err *err)
 {
 	const struct job_config *cfg = &run->runner->cfg;
 	struct image *img = &run->image;
+	const uint64_t since = dr_now_ms();
+	int rc;
 
-	if (!within_quota(run, res->data_bytes)) {
-		*err = run->stop;
-		return;
-	}
 	img->virtual_bytes = res->virtual_bytes;
 	img->data_bytes = res->data_bytes;
 	img->stored_bytes = res->stored_bytes;
@@ -230,7 +265,13 @@ static void publish(struct running *run, const struct import_result *res, struct
 	dr_copy(img->source_format, sizeof img->source_format, res->format);
 	dr_copy(img->checksum, sizeof img->checksum, res->checksum);
 	dr_copy(img->warnings, sizeof img->warnings, res->warnings);
-	if (catalogue_image_publish(cfg->catalogue, img, run->job.id, run->owner, err) == 0)
+	do {
+		rc = reserve(run, res->data_bytes, err);
+		if (rc == 0)
+			rc = catalogue_image_publish(cfg->catalogue, img, run->job.id, run->owner,
+						     err);
+	} while (rc < 0 && worth_waiting(run, since, err));
+	if (rc == 0)
 		dr_log(DR_INFO,
 		       "what=import image=%s account=%s result=available format=%s "
 		       "source_bytes=%llu "
@@ -248,30 +289,40 @@ static bool ours(const struct dr_err *err)
 	       strcmp(err->reason, "decoder-crashed") == 0;
 }
 
-/* requeue: another attempt, when this one only had to stop or the next may do better. */
-static bool requeue(struct running *run, const struct dr_err *why, const char *reason)
+/* given_up: the job was cancelled, or another attempt has taken it over. */
+static bool given_up(const struct running *run)
 {
-	const bool stop = stopping(run->runner);
-	const unsigned failures = run->job.failures + 1;
 	struct dr_err err = DR_ERR_INIT;
+	struct job now;
 
-	if (!stop && (!transient(why) || failures >= MAX_FAILURES))
-		return false;
-	dr_log(DR_WARN, "what=import image=%s result=requeued attempt=%u code=%s error=\"%s\"",
-	       run->job.image, run->job.attempts, dr_code_name(why->code), why->msg);
-	return catalogue_job_release(run->runner->cfg.catalogue, run->job.id, run->owner,
-				     stop ? RETURN_STOPPING : RETURN_FAILED,
-				     stop ? 0 : dr_wall() + (int64_t)(RETRY_SECONDS * failures),
-				     reason, &err) == 0;
+	return catalogue_job_get(run->runner->cfg.catalogue, run->job.id, &now, &err) == 0 &&
+	       (now.state != JOB_RUNNING || strcmp(now.owner, run->owner) != 0);
+}
+
+/* write_end: back to the queue for another attempt, or failed. */
+static int write_end(struct running *run, bool again, const char *reason, struct dr_err *err)
+{
+	struct catalogue *c = run->runner->cfg.catalogue;
+	const bool stop = stopping(run->runner);
+
+	if (!again)
+		return catalogue_job_fail(c, run->job.id, run->owner, reason, err);
+	return catalogue_job_release(
+		c, run->job.id, run->owner, stop ? RETURN_STOPPING : RETURN_FAILED,
+		stop ? 0 : wall_now(run->runner) + (int64_t)RETRY_SECONDS * (run->job.failures + 1),
+		reason, err);
 }
 
 /* conclude: a failed attempt becomes a retry, a failed image, or the end of a cancelled one. */
 static void conclude(struct running *run, const struct dr_err *why)
 {
 	const struct job_config *cfg = &run->runner->cfg;
+	const uint64_t since = dr_now_ms();
 	struct dr_err err = DR_ERR_INIT;
 	char reason[REASON_TEXT];
 	struct image now;
+	bool again;
+	int rc;
 
 	if (catalogue_image_get(cfg->catalogue, run->job.image, &now, &err) == 0 &&
 	    now.status == IMAGE_DELETING) {
@@ -279,14 +330,26 @@ static void conclude(struct running *run, const struct dr_err *why)
 			dr_log(DR_INFO, "what=import image=%s result=deleted", now.id);
 		return;
 	}
-	job_reason_text(why, reason);
-	if (requeue(run, why, reason))
+	if (given_up(run)) {
+		dr_log(DR_INFO, "what=import image=%s result=given_up attempt=%u", run->job.image,
+		       run->job.attempts);
 		return;
-	dr_err_clear(&err);
-	dr_log(ours(why) ? DR_ERROR : DR_INFO,
-	       "what=import image=%s account=%s result=failed code=%s reason=%s error=\"%s\"",
-	       run->job.image, run->job.account, dr_code_name(why->code), why->reason, why->msg);
-	if (catalogue_job_fail(cfg->catalogue, run->job.id, run->owner, reason, &err) < 0)
+	}
+	job_reason_text(why, reason);
+	/* When this one only had to stop, or the next may do better. */
+	again = stopping(run->runner) || (transient(why) && run->job.failures + 1 < MAX_FAILURES);
+	dr_log(again       ? DR_WARN
+	       : ours(why) ? DR_ERROR
+			   : DR_INFO,
+	       "what=import image=%s account=%s result=%s attempt=%u code=%s reason=%s "
+	       "error=\"%s\"",
+	       run->job.image, run->job.account, again ? "requeued" : "failed", run->job.attempts,
+	       dr_code_name(why->code), why->reason, why->msg);
+	do {
+		dr_err_clear(&err);
+		rc = write_end(run, again, reason, &err);
+	} while (rc < 0 && worth_waiting(run, since, &err));
+	if (rc < 0)
 		dr_log(DR_ERROR, "what=import image=%s error=\"%s\"", run->job.image, err.msg);
 }
 
@@ -384,7 +447,7 @@ static bool start_one(struct job_runner *r)
 	if (!run)
 		return false;
 	snprintf(run->owner, sizeof run->owner, "%s.%u", r->cfg.owner, ++r->claims);
-	rc = catalogue_job_claim(r->cfg.catalogue, run->owner, dr_wall(), JOB_LEASE_SECONDS,
+	rc = catalogue_job_claim(r->cfg.catalogue, run->owner, wall_now(r), JOB_LEASE_SECONDS,
 				 r->cfg.imports_per_account, &run->job, &err);
 	if (rc <= 0) {
 		if (rc < 0)
@@ -439,6 +502,8 @@ int job_runner_start(struct job_runner **ret, const struct job_config *cfg, stru
 	if (!r)
 		return dr_fail_nomem(err);
 	r->cfg = *cfg;
+	r->began_wall = dr_wall();
+	r->began_ms = dr_now_ms();
 	dr_mutex_init(&r->lock);
 	dr_cond_init(&r->changed);
 	if (pthread_create(&r->dispatcher, NULL, dispatcher_main, r) != 0) {

@@ -281,6 +281,17 @@ static void a_released_job_waits_for_its_time(void **state)
 	assert_int_equal(claim(c, "w", 1030, 1), id);
 }
 
+static void a_clock_set_back_keeps_no_job_waiting(void **state)
+{
+	struct catalogue *c = ((struct fixture *)*state)->c;
+	struct account a = new_account(c, "a");
+	int64_t id = queue(c, a.id, 1);
+
+	assert_int_equal(claim(c, "w", 1000000, 1), id);
+	must(catalogue_job_release(c, id, "w", RETURN_FAILED, 1000030, "", &err));
+	assert_int_equal(claim(c, "w", 1000, 1), id);
+}
+
 static void a_failing_job_takes_its_image_along(void **state)
 {
 	struct catalogue *c = ((struct fixture *)*state)->c;
@@ -487,6 +498,7 @@ int main(void)
 		CASE(waiting_says_for_what),
 		CASE(attempts_are_told_apart_by_what_ended_them),
 		CASE(a_released_job_waits_for_its_time),
+		CASE(a_clock_set_back_keeps_no_job_waiting),
 		CASE(a_failing_job_takes_its_image_along),
 		CASE(cancelling_fails_the_image_and_retrying_starts_anew),
 		CASE(jobs_are_listed_newest_first),
