@@ -113,6 +113,29 @@ def test_a_limit_names_itself_what_was_found_and_the_way_out(limited, name):
     assert len(reason(failed)) < 512
 
 
+def test_the_decoders_time_grows_with_what_it_delivers(fresh, source):
+    daemon = fresh("import.decoder_cpu=1", "import.decoder_cpu_data=0", "import.decoder_cpu_holes=0")
+    api = Tenant(daemon).api()
+    source.files["long"] = run("bzip2", "-9c", input=bytes(64 * MIB)) * 12
+    failed = api.settled(api.register(source.url("long")), "failed")
+    assert reason(failed) == ("decoder-timeout: decoding this file takes more processor time than is allowed: 1 seconds, "
+                              "0 for each GiB of data and 0 for each GiB of zeros; convert it to another format, "
+                              "or ask the operator")
+    daemon.settings[-1] = "import.decoder_cpu_holes=1000"
+    assert daemon.stop() == 0
+    api.daemon = daemon.start()
+    assert api.settled(api.register(source.url("long")))["virtual_size"] == 768
+
+
+@pytest.mark.skipif(SANITIZED, reason="the sanitizers need more than any limit")
+def test_the_decoders_address_space_is_limited(fresh, source):
+    api = Tenant(fresh("import.decoder_address=16M")).api()
+    source.files["wide"] = run("xz", "-9c", input=noise(6, 2 * MIB))
+    failed = api.settled(api.register(source.url("wide")), "failed")
+    assert reason(failed) == ("needs-memory: decoding this file needs more memory than is allowed; compress it with less "
+                              "memory, or ask the operator")
+
+
 def test_without_limits_there_is_no_rule_about_ratios(api, source):
     """Zeros compress a thousandfold and more, and an empty disk is an ordinary one."""
     source.files["ratio"] = run("bzip2", "-9c", input=bytes(64 * MIB))
