@@ -11,7 +11,7 @@ import time
 import pytest
 
 from conftest import Daemon, Tenant, wait_for
-from preload import all_is_well, check, collect_everything, died, environment, faulty, files, preload, rows, sha256
+from preload import all_is_well, check, died, environment, faulty, files, preload, rows, sha256
 import replay
 
 MIB = 1 << 20

@@ -21,10 +21,26 @@ static unsigned rule_count, current, seen;
 static const char *arm;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
+/* text_of: the rules themselves, or what is in the file. */
+static char *text_of(const char *given)
+{
+	char *text = calloc(1, 2048);
+	FILE *f;
+
+	if (!text || given[0] != '@')
+		return text ? strncpy(text, given, 2047) : NULL;
+	f = fopen(given + 1, "re");
+	if (f && fread(text, 1, 2047, f) == 0)
+		text[0] = 0;
+	if (f)
+		fclose(f);
+	return text;
+}
+
 __attribute__((constructor)) static void read_rules(void)
 {
 	const char *given = getenv("DR_FAULTS");
-	char *text = given ? strdup(given) : NULL, *rest = NULL;
+	char *text = given ? text_of(given) : NULL, *rest = NULL;
 
 	arm = getenv("DR_ARM");
 	for (char *s = text ? strtok_r(text, ";", &rest) : NULL; s && rule_count < RULES;

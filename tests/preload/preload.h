@@ -19,6 +19,7 @@
  *                    go          nothing: the next rule begins
  *                    EIO ENOSPC EROFS EMFILE ENOMEM  the call fails so
  *     Rule n + 1 begins when rule n has acted (one with "+" is the last).
+ *     "@FILE": the rules are in the file, read when a program starts; without it there are none.
  *   DR_ARM     a file: while it is not there nothing counts and nothing happens
  *   DR_RECORD  "ROOT:FILE": every change below ROOT, and every sync, appended to FILE (record.c)
  *   DR_CLOCK   a file: the number in it is added to the seconds of the wall clock
