@@ -23,7 +23,7 @@ import url_cases  # noqa: E402
 
 MIB = 1 << 20
 SETTINGS = ["import.concurrent=12", "import.per_account=12", "import.threads=1", "import.backoff_seconds=0",
-            "import.first_byte_seconds=1", "import.stall_seconds=1", "import.connect_seconds=2",
+            "import.first_byte_seconds=2", "import.stall_seconds=2", "import.connect_seconds=2",
             "import.upload_bytes=8M"]
 
 
@@ -291,16 +291,16 @@ def test_a_source_that_hangs_holds_up_nobody_else(fresh, source):
 
 
 def test_all_attempts_are_within_the_time_for_the_import(fresh, source):
-    daemon = fresh("import.total_seconds=3", "import.backoff_seconds=1")
+    daemon = fresh("import.total_seconds=6", "import.backoff_seconds=1")
     api = Tenant(daemon).api()
     source.files["late"] = make_disk()
-    ends = {"trouble": ("source-http-status", {"status": 503, "retry_after": 2}),
+    ends = {"trouble": ("source-http-status", {"status": 503, "retry_after": 4}),
             "for-ever": ("timed-out", {"rate": 200_000}),
             "never": ("timed-out", {"silent": 1})}
-    images = {name: api.register(source.url("late", **faults, delay=0)) for name, (_, faults) in ends.items()}
+    images = {name: api.register(source.url("late", **faults)) for name, (_, faults) in ends.items()}
     for name, (reason, _) in ends.items():
         assert api.settled(images[name], "failed")["status_reason"].startswith(reason + ": ")
-    assert len([r for r in source.requests if "retry_after=2" in r.target]) == 2
+    assert len([r for r in source.requests if "retry_after=4" in r.target]) == 2
 
 
 def test_case_65_the_url_of_an_import_cannot_be_edited(fresh, source):
