@@ -199,6 +199,9 @@ def foreign_cases():
             "html-after-bom": b"\xef\xbb\xbf<html>", "xml": b"<?xml version=\"1.0\"?><Error/>",
             "json": b"{\"error\": \"no such file\"}", "large-html": b"<html>".ljust(100 << 10)}.items():
         yield refused("page-" + name, page, "not-an-image", "sent a web page, not a disk")
+    page = b"<html>".ljust(100 << 10)
+    yield refused("page-chunked", page, "not-an-image", "a web page", faults={"framing": "chunked"})
+    yield refused("page-gzip-large", gzip.compress(page), "not-an-image", "a web page")
     yield refused("page-gzip", gzip.compress(b"<!doctype html>"), "not-an-image", "a web page")
 
 

@@ -3,6 +3,7 @@
 leaves nothing, what is accepted comes back as the right bytes. The files are in tests/hostile.py."""
 import hashlib
 import json
+import random
 import re
 import subprocess
 
@@ -11,6 +12,8 @@ import pytest
 import hostile
 import hostile_qcow2
 from conftest import BIN, Daemon, Tenant, wait_for
+
+LONG = 900  # seconds for all imports, also of sanitized programs on a busy machine
 
 CASES = [*hostile.cases(), *hostile_qcow2.cases()]
 assert len({c.name for c in CASES}) == len(CASES)
@@ -46,7 +49,7 @@ class Imports:
     def image(self, case):
         """The image of a case when all imports of this server are over."""
         if self.images is None:
-            self.images = {i["name"]: i for i in wait_for(self.over)}
+            self.images = {i["name"]: i for i in wait_for(self.over, LONG)}
         image = self.images[case.name]
         assert image["status"] == ("failed" if case.code else "available"), image["status_reason"]
         return image
@@ -112,7 +115,7 @@ def digest(disk):
 def test_what_was_refused_leaves_nothing(servers):
     for capped in (True, False):
         server = servers[True, capped]
-        wait_for(server.over)
+        wait_for(server.over, LONG)
         daemon = server.daemon
         left = daemon.admin("store", "collect", "--now")
         assert left["kept"]["chunks"] == 0 and left["leased"]["chunks"] == 0
@@ -121,10 +124,24 @@ def test_what_was_refused_leaves_nothing(servers):
         assert {j["state"] for j in daemon.admin("job", "list")} == {"failed"}
 
 
+def test_what_was_refused_late_gives_its_quota_back(fresh, source):
+    daemon = fresh()
+    tenant = Tenant(daemon)
+    api = tenant.api()
+    daemon.admin("account", "limits", tenant.account, "--stored-bytes", "3M")
+    disk = random.Random(1).randbytes(2 * hostile.MIB)
+    source.files["cut-late"] = bytes(hostile_qcow2.Image(bits=16, disk=disk))[:-1]
+    source.files["whole"] = disk
+    for _ in range(3):
+        image = api.settled(api.register(source.url("cut-late")), "failed")
+        assert image["status_reason"].startswith("truncated: ")
+    api.settled(api.register(source.url("whole")))
+
+
 def test_what_was_accepted_is_whole(servers):
     for capped in (True, False):
         server = servers[False, capped]
-        wait_for(server.over)
+        wait_for(server.over, LONG)
         assert server.daemon.admin("store", "check", "--full")["problems"] == 0
 
 
