@@ -331,7 +331,7 @@ static void checks_that_cannot_be_verified_are_refused(void **state)
 	buf_done(&disk);
 }
 
-static void stream_flags_of_the_future_are_refused(void **state)
+static void flags_of_the_future_are_refused(void **state)
 {
 	dr_autobuf struct buf file = BUF_INIT;
 	struct buf disk;
@@ -342,6 +342,14 @@ static void stream_flags_of_the_future_are_refused(void **state)
 	file.p[6] = 1;
 	fix_crc(&file, 6, 2);
 	law_refused(CODEC_XZ, &file, "format-unsupported");
+	/* the reserved bits of a block's flags */
+	for (unsigned bit = 2; bit < 6; bit++) {
+		buf_clear(&file);
+		add_stream(&file, disk.p, disk.len, 0, LZMA_CHECK_CRC64);
+		file.p[13] |= (uint8_t)(1U << bit);
+		fix_crc(&file, 12, 8);
+		law_refused(CODEC_XZ, &file, "format-unsupported");
+	}
 	buf_done(&disk);
 }
 
@@ -511,7 +519,7 @@ int main(void)
 		cmocka_unit_test(what_follows_the_last_stream_must_be_a_stream),
 		cmocka_unit_test(a_stream_without_check_is_a_fact),
 		cmocka_unit_test(checks_that_cannot_be_verified_are_refused),
-		cmocka_unit_test(stream_flags_of_the_future_are_refused),
+		cmocka_unit_test(flags_of_the_future_are_refused),
 		cmocka_unit_test(filters_that_are_not_known_are_refused),
 		cmocka_unit_test(chains_that_make_no_sense_are_refused),
 		cmocka_unit_test(a_dictionary_over_the_limit_is_refused_with_both_numbers),
