@@ -19,6 +19,7 @@
 #include "ingest/helper.h"
 #include "ingest/probe.h"
 #include "ingest/ring_stream.h"
+#include "util/io.h"
 
 /* Its layout, to lie in it. */
 #include "../../src/ring/ring.c" /* NOLINT(bugprone-suspicious-include) */
@@ -162,9 +163,59 @@ static void take_all_memory(struct rogue *r)
 	}
 }
 
+/* work: two seconds of processor time. */
+static void work(void)
+{
+	struct timespec used;
+
+	do
+		clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used);
+	while (used.tv_sec < 2);
+}
+
+static void work_for_nothing(struct rogue *r)
+{
+	ring_set_fact(r->d.out, RING_FACT_VIRTUAL_SIZE, (uint64_t)1 << 40);
+	work();
+}
+
+static void deliver_zeros(struct rogue *r, uint64_t len)
+{
+	struct dr_err err = DR_ERR_INIT;
+
+	if (ring_publish_zero(r->d.out, len, &err) < 0)
+		end_badly(r, &err);
+	r->delivered += len;
+}
+
+/* Twice, because the committer tells what it has counted at most twice a second. */
+static void work_for_zeros(struct rogue *r)
+{
+	const struct timespec second = {1, 0};
+
+	deliver_zeros(r, (uint64_t)1 << 30);
+	nanosleep(&second, NULL);
+	deliver_zeros(r, PIECE);
+	work();
+}
+
+static void work_for_the_spool(struct rogue *r)
+{
+	struct dr_err err = DR_ERR_INIT;
+	uint8_t *piece = calloc(1, PIECE);
+
+	for (uint64_t i = 0; piece && i < 64; i++)
+		if (dr_pwrite_all(HELPER_FD_SCRATCH, piece, PIECE, i * PIECE, &err) < 0)
+			end_badly(r, &err);
+	read_all(r);
+	work();
+}
+
+/* What it claims does not count. */
 static void spin(struct rogue *r)
 {
 	deliver(r, PIECE);
+	ring_set_fact(r->d.out, RING_FACT_VIRTUAL_SIZE, (uint64_t)1 << 40);
 	for (volatile unsigned long i = 0;; i++)
 		;
 }
@@ -376,6 +427,9 @@ static const struct {
 	{"spin", spin, true},
 	{"sleep", sleep_for_ever, true},
 	{"sleep-after-end", sleep_after_the_end, true},
+	{"work-for-nothing", work_for_nothing, true},
+	{"work-for-zeros", work_for_zeros, true},
+	{"work-for-spool", work_for_the_spool, false},
 	{"segv", read_nowhere, true},
 	{"abort", give_up, true},
 	{"past-ring", write_past_the_ring, true},
@@ -422,18 +476,14 @@ static void try_probe(struct rogue *r, const char *name)
 
 static _Noreturn void act(struct rogue *r, const char *name)
 {
-	bool read = false;
-
 	for (size_t i = 0; i < sizeof deeds / sizeof *deeds; i++) {
 		if (strcmp(deeds[i].name, name) != 0)
 			continue;
-		read = deeds[i].reads_its_source;
-		if (read)
+		if (deeds[i].reads_its_source)
 			read_all(r);
 		deeds[i].run(r);
 	}
-	if (!read)
-		read_all(r);
+	read_all(r);
 	try_probe(r, name);
 	deliver(r, PIECE);
 	end_well(r, r->delivered);
