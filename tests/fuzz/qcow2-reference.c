@@ -11,6 +11,11 @@
 #define OFFSET_MASK 0x00fffffffffffe00U
 #define CLUSTER_MAX ((size_t)2 << 20)
 
+struct span {
+	uint64_t off;
+	uint64_t end;
+};
+
 struct file {
 	const uint8_t *p;
 	size_t len;
@@ -18,6 +23,10 @@ struct file {
 	uint64_t cluster;
 	bool extended;
 	bool zstd;
+	uint64_t size; /* of the disk */
+	uint64_t l1;
+	struct span *packed; /* owned: what compressed clusters are made of */
+	size_t packed_count;
 };
 
 static bool inside(const struct file *f, uint64_t off, uint64_t len)
@@ -35,7 +44,7 @@ static bool get(const struct file *f, uint64_t off, unsigned width, uint64_t *re
 	return true;
 }
 
-static bool inflate_whole(const struct file *f, uint64_t off, size_t n, uint8_t *out)
+static bool inflate_whole(const struct file *f, uint64_t off, size_t n, uint8_t *out, size_t *used)
 {
 	z_stream z = {0};
 	bool ok;
@@ -48,11 +57,12 @@ static bool inflate_whole(const struct file *f, uint64_t off, size_t n, uint8_t 
 	z.avail_out = (uInt)f->cluster;
 	inflate(&z, Z_SYNC_FLUSH);
 	ok = z.avail_out == 0;
+	*used = n - z.avail_in;
 	inflateEnd(&z);
 	return ok;
 }
 
-static bool unzstd_whole(const struct file *f, uint64_t off, size_t n, uint8_t *out)
+static bool unzstd_whole(const struct file *f, uint64_t off, size_t n, uint8_t *out, size_t *used)
 {
 	ZSTD_DStream *z = ZSTD_createDStream();
 	ZSTD_inBuffer in = {f->p + off, n, 0};
@@ -66,28 +76,32 @@ static bool unzstd_whole(const struct file *f, uint64_t off, size_t n, uint8_t *
 		rc = ZSTD_decompressStream(z, &to, &in);
 	} while (!ZSTD_isError(rc) && to.pos < to.size && in.pos + to.pos > before);
 	ZSTD_freeDStream(z);
+	*used = in.pos;
 	return to.pos == to.size;
 }
 
 /* "Compressed Clusters Descriptor" */
-static bool packed(const struct file *f, uint64_t entry, uint8_t *out)
+static bool packed(struct file *f, uint64_t entry, uint8_t *out)
 {
 	unsigned x = 62 - (f->bits - 8);
 	uint64_t off = entry & (((uint64_t)1 << x) - 1);
 	uint64_t sectors = (entry & (((uint64_t)1 << 62) - 1)) >> x;
 	uint64_t end = off / 512 * 512 + (sectors + 1) * 512;
+	size_t used = 0;
+	bool ok;
 
 	if (off >= f->len)
 		return false;
 	if (end > f->len)
 		end = f->len;
-	return f->zstd ? unzstd_whole(f, off, (size_t)(end - off), out)
-		       : inflate_whole(f, off, (size_t)(end - off), out);
+	ok = f->zstd ? unzstd_whole(f, off, (size_t)(end - off), out, &used)
+		     : inflate_whole(f, off, (size_t)(end - off), out, &used);
+	f->packed[f->packed_count++] = (struct span){off, off + used};
+	return ok;
 }
 
 /* The first `want` bytes of one guest cluster, over zeros. */
-static bool cluster(const struct file *f, uint64_t entry, uint64_t bitmap, size_t want,
-		    uint8_t *out)
+static bool cluster(struct file *f, uint64_t entry, uint64_t bitmap, size_t want, uint8_t *out)
 {
 	uint64_t host = entry & OFFSET_MASK, sub = f->cluster / 32;
 
@@ -107,14 +121,13 @@ static bool cluster(const struct file *f, uint64_t entry, uint64_t bitmap, size_
 	return true;
 }
 
-static bool lookup(const struct file *f, uint64_t l1_offset, uint64_t guest, uint64_t *entry,
-		   uint64_t *bitmap)
+static bool lookup(const struct file *f, uint64_t guest, uint64_t *entry, uint64_t *bitmap)
 {
 	unsigned width = f->extended ? 16 : 8;
 	uint64_t per_table = f->cluster / width, l1 = 0, at;
 
 	*entry = *bitmap = 0;
-	if (!get(f, l1_offset + guest / per_table * 8, 8, &l1))
+	if (!get(f, f->l1 + guest / per_table * 8, 8, &l1))
 		return false;
 	if ((l1 & OFFSET_MASK) == 0)
 		return true;
@@ -122,30 +135,69 @@ static bool lookup(const struct file *f, uint64_t l1_offset, uint64_t guest, uin
 	return get(f, at, 8, entry) && (!f->extended || get(f, at + 8, 8, bitmap));
 }
 
-bool reference_agrees(const uint8_t *p, size_t len, const uint8_t *disk, uint64_t disk_bytes)
+static bool file_open(struct file *f, const uint8_t *p, size_t len)
 {
-	struct file f = {.p = p, .len = len};
-	uint64_t version = 0, bits = 0, size = 0, l1 = 0, features = 0;
-	uint8_t *out = malloc(CLUSTER_MAX);
-	bool ok = out && get(&f, 4, 4, &version) && get(&f, 20, 4, &bits) &&
-		  get(&f, 24, 8, &size) && get(&f, 40, 8, &l1) && size == disk_bytes;
+	uint64_t version = 0, bits = 0, features = 0;
 
-	if (ok && version == 3)
-		ok = get(&f, 72, 8, &features);
-	f.bits = (unsigned)bits;
-	f.cluster = (uint64_t)1 << bits;
-	f.extended = features & 16;
-	f.zstd = features & 8;
-	for (uint64_t off = 0; ok && off < size; off += f.cluster) {
-		uint64_t want = size - off < f.cluster ? size - off : f.cluster;
+	*f = (struct file){.p = p, .len = len};
+	if (!get(f, 4, 4, &version) || !get(f, 20, 4, &bits) || !get(f, 24, 8, &f->size) ||
+	    !get(f, 40, 8, &f->l1) || (version == 3 && !get(f, 72, 8, &features)))
+		return false;
+	f->bits = (unsigned)bits;
+	f->cluster = (uint64_t)1 << bits;
+	f->extended = features & 16;
+	f->zstd = features & 8;
+	f->packed = calloc((f->size >> bits) + 1, sizeof *f->packed);
+	return f->packed != NULL;
+}
+
+/* Every cluster; compared with `disk` unless that is NULL. */
+static bool walk(struct file *f, const uint8_t *disk)
+{
+	uint8_t *out = malloc(CLUSTER_MAX);
+	bool ok = out != NULL;
+
+	for (uint64_t off = 0; ok && off < f->size; off += f->cluster) {
+		uint64_t want = f->size - off < f->cluster ? f->size - off : f->cluster;
 		uint64_t entry, bitmap;
 
-		ok = lookup(&f, l1, off >> bits, &entry, &bitmap);
+		ok = lookup(f, off >> f->bits, &entry, &bitmap);
 		if (!ok)
 			break;
-		memset(out, 0, f.cluster);
-		ok = cluster(&f, entry, bitmap, want, out) && memcmp(out, disk + off, want) == 0;
+		memset(out, 0, f->cluster);
+		ok = cluster(f, entry, bitmap, want, out) &&
+		     (!disk || memcmp(out, disk + off, want) == 0);
 	}
 	free(out);
 	return ok;
+}
+
+bool reference_agrees(const uint8_t *p, size_t len, const uint8_t *disk, uint64_t disk_bytes)
+{
+	struct file f;
+	bool ok = file_open(&f, p, len) && f.size == disk_bytes && walk(&f, disk);
+
+	free(f.packed);
+	return ok;
+}
+
+static int by_offset(const void *a, const void *b)
+{
+	const struct span *x = a, *y = b;
+
+	return (x->off > y->off) - (x->off < y->off);
+}
+
+bool reference_shares(const uint8_t *p, size_t len)
+{
+	struct file f;
+	bool shares = false;
+
+	if (file_open(&f, p, len) && walk(&f, NULL)) {
+		qsort(f.packed, f.packed_count, sizeof *f.packed, by_offset);
+		for (size_t i = 1; i < f.packed_count; i++)
+			shares |= f.packed[i].off < f.packed[i - 1].end;
+	}
+	free(f.packed);
+	return shares;
 }

@@ -11,5 +11,8 @@
 
 /* reference_agrees: the file p[0 .. len) holds exactly this disk, and all of it lies inside. */
 bool reference_agrees(const uint8_t *p, size_t len, const uint8_t *disk, uint64_t disk_bytes);
+/* reference_shares: two compressed clusters of this file have bytes of it in common. Whether that
+ * is noticed may depend on what the spool has dropped by then. */
+bool reference_shares(const uint8_t *p, size_t len);
 
 #endif
