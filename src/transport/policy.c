@@ -197,8 +197,6 @@ static int ranges_add(struct transport_ranges *rs, const struct transport_range 
 {
 	struct transport_range *more;
 
-	if (rs->count == TRANSPORT_RANGES_MAX)
-		return dr_fail(err, DR_LIMIT, "more than %d address ranges", TRANSPORT_RANGES_MAX);
 	more = realloc(rs->range, (rs->count + 1) * sizeof *more);
 	if (!more)
 		return dr_fail_nomem(err);
@@ -258,10 +256,13 @@ static int ranges_add_text(struct transport_ranges *rs, const char *text, struct
 	const char *wrong = range_parse(text, &r);
 	dr_autobuf struct buf quoted = BUF_INIT;
 
-	if (!wrong)
-		return ranges_add(rs, &r, err);
-	dr_quote(&quoted, text, 64);
-	return dr_fail(err, DR_INVALID, "address range %s: %s", buf_str(&quoted), wrong);
+	if (wrong) {
+		dr_quote(&quoted, text, 64);
+		return dr_fail(err, DR_INVALID, "address range %s: %s", buf_str(&quoted), wrong);
+	}
+	if (rs->count >= TRANSPORT_RANGES_MAX)
+		return dr_fail(err, DR_LIMIT, "more than %d address ranges", TRANSPORT_RANGES_MAX);
+	return ranges_add(rs, &r, err);
 }
 
 int transport_policy_allow(struct transport_policy *p, const char *range, struct dr_err *err)
@@ -323,7 +324,7 @@ int transport_policy_deny_own(struct transport_policy *p, struct dr_err *err)
 			r.bits = 128;
 			len = sizeof(struct sockaddr_in6);
 		}
-		if (!target_from(&t, i->ifa_addr, len))
+		if (!target_from(&t, i->ifa_addr, len) || find(&p->own, 0, &t))
 			continue;
 		r.family = t.family;
 		memcpy(r.addr, t.addr, sizeof r.addr);

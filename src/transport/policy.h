@@ -39,7 +39,7 @@ struct transport_ranges {
 	size_t count;
 };
 
-#define TRANSPORT_RANGES_MAX 1024
+#define TRANSPORT_RANGES_MAX 1024 /* configured ones of a kind */
 #define TRANSPORT_PORTS_MAX 16
 
 struct transport_policy {

@@ -290,6 +290,20 @@ static void a_range_that_is_wider_than_an_own_address_does_not_open_it(void **st
 	assert_true(permits(&p, "::1", 5432));
 }
 
+static void the_ranges_that_can_be_configured_are_bounded(void **state)
+{
+	DR_CLEANUP(transport_policy_done) struct transport_policy p;
+	struct dr_err err = DR_ERR_INIT;
+
+	(void)state;
+	transport_policy_init(&p);
+	for (int i = 0; i < TRANSPORT_RANGES_MAX; i++)
+		deny(&p, "10.0.0.0/8");
+	assert_int_equal(transport_policy_deny(&p, "10.0.0.0/8", &err), -1);
+	assert_int_equal(err.code, DR_LIMIT);
+	assert_int_equal(transport_policy_deny_own(&p, &err), 0);
+}
+
 static void a_port_is_possible_when_some_range_has_it(void **state)
 {
 	DR_CLEANUP(transport_policy_done) struct transport_policy p;
@@ -366,6 +380,7 @@ int main(void)
 		cmocka_unit_test(nat64_is_judged_by_the_address_inside_when_enabled),
 		cmocka_unit_test(own_addresses_are_refused_unless_allowed),
 		cmocka_unit_test(a_range_that_is_wider_than_an_own_address_does_not_open_it),
+		cmocka_unit_test(the_ranges_that_can_be_configured_are_bounded),
 		cmocka_unit_test(a_port_is_possible_when_some_range_has_it),
 		cmocka_unit_test(malformed_ranges_and_port_lists_are_refused),
 	};
