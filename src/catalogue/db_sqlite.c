@@ -21,14 +21,21 @@
 #define HEADER_BYTES 100
 static const char header_magic[] = "SQLite format 3";
 
-struct sqlite_db {
-	struct db base;
-	sqlite3 *handle;
-};
+/* Of statements that are finished so many are kept for the next who prepares the same text: parsing
+ * and planning take several times as long as finding one row. */
+#define IDLE_MAX 64U
 
 struct sqlite_stmt {
 	struct db_stmt base;
 	sqlite3_stmt *handle;
+	struct sqlite_stmt *next; /* idle, the latest first */
+};
+
+struct sqlite_db {
+	struct db base;
+	sqlite3 *handle;
+	struct sqlite_stmt *idle;
+	unsigned idle_count;
 };
 
 static sqlite3 *handle_of(struct db *db)
@@ -75,18 +82,45 @@ static int sqlite_exec(sqlite3 *h, const char *sql, struct dr_err *err)
 	return rc == SQLITE_OK ? 0 : sqlite_fail(h, rc, err);
 }
 
+/* take_idle: a kept statement of this text, or NULL. */
+static struct sqlite_stmt *take_idle(struct sqlite_db *sq, const char *sql)
+{
+	for (struct sqlite_stmt **at = &sq->idle; *at; at = &(*at)->next) {
+		struct sqlite_stmt *st = *at;
+
+		if (strcmp(sqlite3_sql(st->handle), sql) == 0) {
+			*at = st->next;
+			sq->idle_count--;
+			return st;
+		}
+	}
+	return NULL;
+}
+
+static void forget_stmt(struct sqlite_stmt *st)
+{
+	sqlite3_finalize(st->handle);
+	free(st);
+}
+
 static int op_prepare(struct db *db, const char *sql, struct db_stmt **ret, struct dr_err *err)
 {
-	dr_autofree struct sqlite_stmt *st = calloc(1, sizeof(*st));
+	struct sqlite_stmt *st = take_idle((struct sqlite_db *)db, sql);
 	int rc;
 
-	if (!st)
-		return dr_fail_nomem(err);
-	rc = sqlite3_prepare_v2(handle_of(db), sql, -1, &st->handle, NULL);
-	if (rc != SQLITE_OK)
-		return sqlite_fail(handle_of(db), rc, err);
+	if (!st) {
+		st = calloc(1, sizeof(*st));
+		if (!st)
+			return dr_fail_nomem(err);
+		rc = sqlite3_prepare_v3(handle_of(db), sql, -1, SQLITE_PREPARE_PERSISTENT,
+					&st->handle, NULL);
+		if (rc != SQLITE_OK) {
+			free(st);
+			return sqlite_fail(handle_of(db), rc, err);
+		}
+	}
 	st->base.db = db;
-	*ret = &DR_STEAL(st)->base;
+	*ret = &st->base;
 	return 0;
 }
 
@@ -139,10 +173,23 @@ static struct db_value op_column(struct db_stmt *st, int pos)
 	}
 }
 
-static void op_finish(struct db_stmt *st)
+static void op_finish(struct db_stmt *base)
 {
-	sqlite3_finalize(stmt_of(st));
-	free(st);
+	struct sqlite_stmt *st = (struct sqlite_stmt *)base, **last = &st->next;
+	struct sqlite_db *sq = (struct sqlite_db *)base->db;
+
+	/* What reset returns is what step has told already. */
+	sqlite3_reset(st->handle);
+	sqlite3_clear_bindings(st->handle);
+	st->next = sq->idle;
+	sq->idle = st;
+	if (++sq->idle_count <= IDLE_MAX)
+		return;
+	while ((*last)->next)
+		last = &(*last)->next;
+	forget_stmt(*last);
+	*last = NULL;
+	sq->idle_count--;
 }
 
 static int op_script(struct db *db, const char *sql, struct dr_err *err)
@@ -170,8 +217,16 @@ static void op_rollback(struct db *db)
 
 static void op_close(struct db *db)
 {
-	int rc = sqlite3_close(handle_of(db));
+	struct sqlite_db *sq = (struct sqlite_db *)db;
+	int rc;
 
+	while (sq->idle) {
+		struct sqlite_stmt *st = sq->idle;
+
+		sq->idle = st->next;
+		forget_stmt(st);
+	}
+	rc = sqlite3_close(sq->handle);
 	assert(rc == SQLITE_OK);
 	(void)rc;
 	free(db);
