@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/image.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 #include "cli/text.h"
 #include "util/str.h"
 
 #include "util/banned.h"
+
+#define BYTES_MAX 1e18
 
 static bool flag(const json_t *image, const char *name)
 {
@@ -85,6 +88,57 @@ static void put_min_ram(const json_t *image, struct buf *out)
 	buf_printf(out, "%" JSON_INTEGER_FORMAT, view_number(image, "min_ram"));
 }
 
+static uint64_t bytes_member(const json_t *progress, const char *name, uint64_t otherwise)
+{
+	double v = json_number_value(json_object_get(progress, name));
+
+	if (!json_is_number(json_object_get(progress, name)) || !(v >= 0 && v < BYTES_MAX))
+		return otherwise;
+	return (uint64_t)v;
+}
+
+/* put_phase: "download"; "queued, 3 before it"; "queued, next". */
+static void put_phase(struct buf *out, const json_t *progress)
+{
+	const char *phase = view_text(progress, "phase");
+	uint64_t position = bytes_member(progress, "position", 0);
+
+	if (dr_streq(view_text(progress, "waits_for"), "retry"))
+		buf_puts(out, "waiting to try again");
+	else if (position > 1)
+		buf_printf(out, "queued, %" PRIu64 " before it", position - 1);
+	else if (position == 1)
+		buf_puts(out, "queued, next");
+	else
+		buf_puts(out, *phase ? phase : "creating");
+}
+
+void image_progress(const json_t *image, struct buf *phase, struct progress_state *ret)
+{
+	const json_t *progress = json_object_get(image, "progress");
+
+	put_phase(phase, progress);
+	*ret = (struct progress_state){
+		.phase = buf_str(phase),
+		.done = bytes_member(progress, "bytes_done", 0),
+		.total = bytes_member(progress, "bytes_total", PROGRESS_UNKNOWN),
+		.rate = bytes_member(progress, "rate", 0),
+	};
+}
+
+static void put_progress(const json_t *image, struct buf *out)
+{
+	dr_autobuf struct buf phase = BUF_INIT;
+	dr_autobuf struct buf note = BUF_INIT;
+	struct progress_state st;
+
+	if (!json_is_object(json_object_get(image, "progress")))
+		return;
+	image_progress(image, &phase, &st);
+	progress_note(&note, NULL, &st);
+	text_clean(out, buf_str(&note));
+}
+
 static const struct field columns[] = {
 	{"id", NULL, false},           {"owner", put_owner, false},
 	{"type", put_type, false},     {"created_on", put_created_on, false},
@@ -111,7 +165,8 @@ static const struct field fields[] = {
 	{"ancestor_id", put_ancestor, false},
 	{"licence_name", NULL, false},
 	{"min_ram", put_min_ram, false},
-	/* Beyond the seed's: why it failed, and what the bytes are. */
+	/* Beyond the seed's: how far it is, why it failed, and what the bytes are. */
+	{"progress", put_progress, true},
 	{"status_reason", NULL, true},
 	{"digest", NULL, true},
 	{"checksum", NULL, true},

@@ -6,6 +6,7 @@
 #define DR_CLI_IMAGE_H
 
 #include "cli/cli.h"
+#include "cli/progress.h"
 
 #define IMAGE_COLLECTION "/1.0/images"
 
@@ -30,5 +31,10 @@ bool image_matches(const json_t *image, const struct image_filter *filter);
 /* image_compare: the order of listings: official first, by name, architecture, status, newest; then
  * the snapshots, oldest first. */
 int image_compare(const json_t *a, const json_t *b);
+
+/* image_progress: how far an image's import is, by its member {"phase", "bytes_done",
+ * "bytes_total", "rate", "position", "waits_for"}. ret->phase ("download"; "queued, 3 before it";
+ * "creating") is borrowed from `phase`, which is empty before. */
+void image_progress(const json_t *image, struct buf *phase, struct progress_state *ret);
 
 #endif

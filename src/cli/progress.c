@@ -97,7 +97,9 @@ void progress_bar(struct buf *out, const char *subject, const struct progress_st
 
 void progress_note(struct buf *out, const char *subject, const struct progress_state *st)
 {
-	buf_printf(out, "%s: %s", subject, st->phase);
+	if (subject)
+		buf_printf(out, "%s: ", subject);
+	buf_puts(out, st->phase);
 	if (has_bytes(st)) {
 		buf_puts(out, ", ");
 		put_facts(out, st, ", ");

@@ -43,7 +43,8 @@ uint64_t progress_rate(struct progress *p, uint64_t done);
 void progress_end(struct progress *p);
 
 /* progress_bar: "img-a1b2c download [====>     ]  45%  1.0 GiB of 2.2 GiB  43.1 MiB/s  0:28 left",
- * cut to `width`. progress_note: the same facts as a sentence. */
+ * cut to `width`. progress_note: the same facts as a sentence, without a subject
+ * when that is NULL. */
 void progress_bar(struct buf *out, const char *subject, const struct progress_state *st,
 		  size_t width);
 void progress_note(struct buf *out, const char *subject, const struct progress_state *st);

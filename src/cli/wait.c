@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Following an import: images register --wait. */
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,7 +15,6 @@
 
 #define POLL_FIRST_MS 200 /* small imports are over soon */
 #define POLL_MAX_MS 1000
-#define BYTES_MAX 1e18
 #define PATIENCE 60 /* polls in a row that may go wrong before we give up */
 
 struct wait {
@@ -33,45 +31,12 @@ static bool stop_request(void *arg)
 	return interrupt_seen(&w->in, -1, 0);
 }
 
-static uint64_t bytes_member(const json_t *progress, const char *name, uint64_t otherwise)
-{
-	double v = json_number_value(json_object_get(progress, name));
-
-	if (!json_is_number(json_object_get(progress, name)) || !(v >= 0 && v < BYTES_MAX))
-		return otherwise;
-	return (uint64_t)v;
-}
-
-/* put_phase: "download"; "queued, 3 before it"; "queued, next". */
-static void put_phase(struct buf *out, const json_t *progress)
-{
-	const char *phase = view_text(progress, "phase");
-	uint64_t position = bytes_member(progress, "position", 0);
-
-	if (dr_streq(view_text(progress, "waits_for"), "retry"))
-		buf_puts(out, "waiting to try again");
-	else if (position > 1)
-		buf_printf(out, "queued, %" PRIu64 " before it", position - 1);
-	else if (position == 1)
-		buf_puts(out, "queued, next");
-	else
-		buf_puts(out, *phase ? phase : "creating");
-}
-
-/* show: the image's own account of its progress: {"phase", "bytes_done", "bytes_total", "rate",
- * "position", "waits_for"}. */
 static void show(struct wait *w, const json_t *image)
 {
-	const json_t *progress = json_object_get(image, "progress");
 	dr_autobuf struct buf phase = BUF_INIT;
-	struct progress_state st = {
-		.done = bytes_member(progress, "bytes_done", 0),
-		.total = bytes_member(progress, "bytes_total", PROGRESS_UNKNOWN),
-		.rate = bytes_member(progress, "rate", 0),
-	};
+	struct progress_state st;
 
-	put_phase(&phase, progress);
-	st.phase = buf_str(&phase);
+	image_progress(image, &phase, &st);
 	progress_show(&w->progress, &st);
 }
 

@@ -179,6 +179,17 @@ def test_show_ends_with_what_is_ours_when_there_is_any(cli, api):
                           "     source_format: qcow2"]
 
 
+def test_show_says_how_far_an_import_is(cli, api):
+    for progress, said in [
+            ({"phase": "download", "bytes_done": 12582912, "bytes_total": 536870912, "rate": 45193625},
+             "download, 12.0 MiB of 512.0 MiB, 43.1 MiB/s, 0:12 left"),
+            ({"phase": "queued", "bytes_done": 0, "bytes_total": None, "rate": 0, "position": 4,
+              "waits_for": "account"}, "queued, 3 before it")]:
+        api.add(image("img-a1b2c", status="creating", progress=progress))
+        lines = cli("images", "show", "img-a1b2c").out.splitlines()
+        assert lines[18] == f"          progress: {said}"
+
+
 def test_simple_show_has_one_line_per_field(cli, api):
     api.add(image("img-a1b2c"), image("img-bbbbb"))
     lines = cli("-s", "images", "show", "img-a1b2c", "img-bbbbb").out.splitlines()
