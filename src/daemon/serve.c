@@ -279,10 +279,14 @@ static int check_policy(const struct daemon *d, struct dr_err *err)
  * daemon of the catalogue may take it, or this one when it was started again on a mended host. */
 static void check_walls(struct daemon *d)
 {
+	const uint64_t began = dr_now_ms();
 	struct dr_err err = DR_ERR_INIT;
 
-	if (selftest_run(&err) == 0)
+	if (selftest_run(&err) == 0) {
+		dr_log(DR_INFO, "what=sandbox result=ok ms=%llu",
+		       (unsigned long long)(dr_now_ms() - began));
 		return;
+	}
 	d->imports_refused = d->cfg.import_require_sandbox;
 	if (d->imports_refused)
 		dr_log(DR_ERROR,

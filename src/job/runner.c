@@ -319,6 +319,7 @@ static void conclude(struct running *run, const struct dr_err *why)
 	const struct job_config *cfg = &run->runner->cfg;
 	const uint64_t since = dr_now_ms();
 	struct dr_err err = DR_ERR_INIT;
+	dr_autobuf struct buf said = BUF_INIT;
 	char reason[REASON_TEXT];
 	struct image now;
 	bool again;
@@ -336,15 +337,16 @@ static void conclude(struct running *run, const struct dr_err *why)
 		return;
 	}
 	job_reason_text(why, reason);
+	/* They may be a decoder's own words. */
+	dr_quote(&said, why->msg, sizeof why->msg);
 	/* When this one only had to stop, or the next may do better. */
 	again = stopping(run->runner) || (transient(why) && run->job.failures + 1 < MAX_FAILURES);
 	dr_log(again       ? DR_WARN
 	       : ours(why) ? DR_ERROR
 			   : DR_INFO,
-	       "what=import image=%s account=%s result=%s attempt=%u code=%s reason=%s "
-	       "error=\"%s\"",
+	       "what=import image=%s account=%s result=%s attempt=%u code=%s reason=%s error=%s",
 	       run->job.image, run->job.account, again ? "requeued" : "failed", run->job.attempts,
-	       dr_code_name(why->code), why->reason, why->msg);
+	       dr_code_name(why->code), why->reason, buf_str(&said));
 	do {
 		dr_err_clear(&err);
 		rc = write_end(run, again, reason, &err);

@@ -243,17 +243,14 @@ def test_a_developer_may_do_without_walls_and_hears_of_it(daemon_with):
 
 # ---- darkroomd inspect: the same walls ----
 
-def inspect(tmp_path, deed):
+@pytest.mark.parametrize("deed, setting, reason", [
+    ("socket", "", "decoder-crashed: "), ("head", "", "decoder-crashed: "), ("less", "", "decoder-crashed: "),
+    ("no-last-word", "", "decoder-crashed: "), ("sleep-after-end", "", "decoder-timeout: "),
+    ("spin", "import.decoder_cpu=1", "decoder-timeout: "), ("sleep", "import.total_seconds=2", "timed-out: ")])
+def test_inspect_stops_it_too(tmp_path, deed, setting, reason):
     (tmp_path / "file").write_bytes(rogue(deed))
     place = libexec_with(tmp_path / "libexec", "rogue-decode")
-    return subprocess.run([BIN / "darkroomd", "inspect", tmp_path / "file", "--set", "import.decoder_cpu=1"],
-                          capture_output=True, text=True, timeout=60,
+    done = subprocess.run([BIN / "darkroomd", "inspect", tmp_path / "file"] + (["--set", setting] if setting else []),
+                          capture_output=True, text=True, timeout=100,
                           env={**os.environ, "DARKROOM_LIBEXEC": str(place)})
-
-
-@pytest.mark.parametrize("deed, reason", [
-    ("socket", "decoder-crashed: "), ("spin", "decoder-timeout: "), ("head", "decoder-crashed: "),
-    ("no-last-word", "decoder-crashed: "), ("less", "decoder-crashed: ")])
-def test_inspect_stops_it_too(tmp_path, deed, reason):
-    done = inspect(tmp_path, deed)
     assert done.returncode == 1 and f"refused: {reason}" in done.stdout, done

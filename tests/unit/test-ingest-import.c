@@ -112,6 +112,23 @@ static void a_format_is_a_word_or_nothing(void **state)
 	assert_string_equal(got.format, "");
 }
 
+static void an_alarm_reaches_the_log_as_words_and_numbers_or_not_at_all(void **state)
+{
+	struct dr_err err = DR_ERR_INIT;
+	struct import_result got;
+
+	(void)state;
+	assert_int_equal(import("alarm cause=forbidden-call signal=31 pid=4711\n"
+				"fail code=corrupt reason=decoder-crashed msg=so\n",
+				&got, &err),
+			 -1);
+	assert_string_equal(got.alarm, "cause=forbidden-call signal=31 pid=4711");
+	assert_string_equal(err.reason, "decoder-crashed");
+	dr_err_clear(&err);
+	assert_int_equal(import("alarm cause=x%0aERROR signal=31 pid=4711\n", &got, &err), -1);
+	assert_string_equal(got.alarm, "");
+}
+
 static void a_line_that_never_ends_is_the_end(void **state)
 {
 	char lines[4096];
@@ -131,6 +148,7 @@ int main(void)
 		cmocka_unit_test(a_missing_voice_makes_none),
 		cmocka_unit_test(a_checksum_is_a_digest_or_nothing),
 		cmocka_unit_test(a_format_is_a_word_or_nothing),
+		cmocka_unit_test(an_alarm_reaches_the_log_as_words_and_numbers_or_not_at_all),
 		cmocka_unit_test(a_line_that_never_ends_is_the_end),
 	};
 
