@@ -112,6 +112,8 @@ def never_whole():
     yield Case("whole-every-time-cut", reason="truncated", cut=0.5, etag="none", requests=5)
     yield Case("changes-every-time", reason="source-changed", cut=0.5, change=1)
     yield Case("grows-every-time", reason="source-changed", cut=0.5, change=1, grow=512, etag="weak")
+    yield Case("resets-always", reason="truncated", cut=0.1, by="reset", requests=5)
+    yield Case("refuses", reason="source-connect", via="closed", words="does not accept connections")
     yield Case("no-answer", reason="source-connect", verbatim=1, content=b"", requests=5)
 
 
@@ -196,6 +198,8 @@ def world(tmp_path_factory, kinds):
     with contextlib.ExitStack() as stack:
         places = {"http": stack.enter_context(sources.Source())}
         places["plain"] = places["http"]
+        with sources.Source() as places["closed"]:
+            pass
         for via, tls in (("untrusted", True), ("expired", "expired"), ("1.0", "1.0")):
             places[via] = stack.enter_context(sources.Source(tls=tls))
         daemon = Daemon(tmp_path_factory.mktemp("faults"), *SETTINGS).start()
