@@ -58,6 +58,8 @@ static const struct key keys[] = {
 	 "imports of one account running at once"},
 	{"import.threads", V_COUNT, AT(import_threads), "0",
 	 "decoding and hashing threads of one import; 0 = one per processor, at most 8"},
+	{"import.hurry", V_BOOL, AT(import_hurry), "true",
+	 "compress less well while the processors are what an import waits for"},
 	{"import.upload_bytes", V_SIZE, AT(import_upload_bytes), "256G", "largest source file"},
 	{"import.spool_reserve", V_SIZE, AT(import_spool_reserve), "256M",
 	 "space that imports leave on the file system of DATA/spool; at most a sixteenth of it"},

@@ -25,7 +25,7 @@ struct config {
 	uint64_t import_stall_seconds, import_total_seconds, import_cpu_seconds;
 	uint64_t import_decoder_memory, import_decoder_address, import_decoder_stall_seconds;
 	uint64_t import_decoder_cpu, import_decoder_cpu_data, import_decoder_cpu_holes;
-	bool import_require_sandbox;
+	bool import_require_sandbox, import_hurry;
 	/* [account] */
 	uint64_t account_stored_bytes;
 	/* [store] */

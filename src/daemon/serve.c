@@ -240,6 +240,7 @@ static int start_runner(struct daemon *d, struct dr_err *err)
 			  .decoder_cpu = c->import_decoder_cpu,
 			  .decoder_cpu_data = c->import_decoder_cpu_data,
 			  .decoder_cpu_holes = c->import_decoder_cpu_holes,
+			  .hurry = c->import_hurry,
 			  .threads = c->import_threads ? (unsigned)c->import_threads
 						       : (unsigned)dr_min_u64(cpus, MOST_THREADS)},
 	};

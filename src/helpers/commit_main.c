@@ -67,6 +67,7 @@ static int run(struct dr_err *err)
 	job.crew = crew;
 	job.virtual_bytes = spec_get_u64(spec, "virtual_bytes", (uint64_t)2 << 40);
 	job.stored_bytes = spec_get_u64(spec, "stored_bytes", UINT64_MAX);
+	job.hurry = spec_get_u64(spec, "hurry", 1) != 0;
 	job.progress = progress;
 	job.progress_arg = &last;
 	rc = commit_run(&job, &result, err);

@@ -150,7 +150,8 @@ static void pace(struct committer *c)
 static int begin_chunk(struct committer *c, struct dr_err *err)
 {
 	if (c->in_flight == c->count) {
-		pace(c);
+		if (c->job->hurry)
+			pace(c);
 		if (retire(c, err) < 0)
 			return -1;
 	}

@@ -20,6 +20,7 @@ struct commit_job {
 	const char *domain;  /* deduplication domain */
 	const char *lease;
 	struct workers *crew;   /* borrowed */
+	bool hurry;             /* compress less well while the processors are the limit */
 	uint64_t virtual_bytes; /* the cap, as our own sum */
 	uint64_t stored_bytes;  /* at most this many non-zero plain bytes; UINT64_MAX = unlimited */
 	/* progress: after every item of the ring, zeros too; from the calling thread; may be

@@ -66,6 +66,7 @@ static void write_order(const struct import_order *o, struct buf *b)
 	spec_put_u64(b, "commit.virtual_bytes", o->virtual_bytes);
 	spec_put_u64(b, "commit.stored_bytes", o->stored_bytes);
 	spec_put_u64(b, "commit.threads", o->threads);
+	spec_put_u64(b, "commit.hurry", o->hurry);
 }
 
 static void take_decoded(struct listener *l, const char *line)

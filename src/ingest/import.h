@@ -32,6 +32,7 @@ struct import_order {
 	/* seconds to begin with (0 = no limit but cpu_seconds), for each GiB of data, of zeros */
 	uint64_t decoder_cpu, decoder_cpu_data, decoder_cpu_holes;
 	unsigned threads; /* of decode, and of commit */
+	bool hurry;       /* commit.h */
 };
 
 struct import_facts { /* UINT64_MAX = not known */
