@@ -276,6 +276,11 @@ int catalogue_image_deleted(struct catalogue *c, const char *id, struct dr_err *
  * job is not owned by `owner` any more. */
 int catalogue_image_publish(struct catalogue *c, const struct image *img, int64_t job,
 			    const char *owner, struct dr_err *err) DR_MUST_CHECK;
+/* catalogue_image_recode: an image with bytes has another manifest of the same disk from now on,
+ * instead of `old`. CONFLICT when it has not `old`, or no bytes any more. */
+int catalogue_image_recode(struct catalogue *c, const char *id, const struct digest *old,
+			   const struct digest *manifest, uint64_t stored_bytes,
+			   uint64_t object_bytes, struct dr_err *err) DR_MUST_CHECK;
 /* catalogue_image_fail: creating -> failed, with the job's end; CONFLICT when it is no longer
  * creating. For callers that know the job is nobody's; a runner calls catalogue_job_fail(). */
 int catalogue_image_fail(struct catalogue *c, const char *id, int64_t job, const char *reason,

@@ -552,6 +552,35 @@ int catalogue_image_publish(struct catalogue *c, const struct image *img, int64_
 	return session_commit(&s, err);
 }
 
+int catalogue_image_recode(struct catalogue *c, const char *id, const struct digest *old,
+			   const struct digest *manifest, uint64_t stored_bytes,
+			   uint64_t object_bytes, struct dr_err *err)
+{
+	dr_session s = {0};
+	char before[DIGEST_HEX], after[DIGEST_HEX];
+	struct head h;
+	int rc;
+
+	digest_hex(old, before);
+	digest_hex(manifest, after);
+	if (stored_bytes > CATALOGUE_MAX_BYTES || object_bytes > CATALOGUE_MAX_BYTES)
+		return dr_fail(err, DR_INVALID, "no image is that large");
+	if (session_write(&s, c, err) < 0 || read_head(s.db, id, &h, err) < 0)
+		return -1;
+	rc = db_run(s.db,
+		    "UPDATE images SET manifest = $3, stored_bytes = $4, object_bytes = $5"
+		    " WHERE id = $1 AND manifest = $2"
+		    " AND status IN ('available', 'deprecated', 'unavailable') RETURNING id",
+		    DB_ARGS(db_text(id), db_text(before), db_text(after), db_size(stored_bytes),
+			    db_size(object_bytes)),
+		    err);
+	if (rc == 0)
+		return dr_fail(err, DR_CONFLICT, "the image has changed");
+	if (rc < 0 || touch_listings(s.db, h.account, is_published(&h), err) < 0)
+		return -1;
+	return session_commit(&s, err);
+}
+
 int image_fail_locked(struct db *db, const char *id, const char *reason, struct dr_err *err)
 {
 	struct head h;

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "manifest/view.h"
 #include "util/clock.h"
 #include "util/log.h"
 #include "util/mutex.h"
@@ -48,6 +49,9 @@ static int each_root(void *arg, collect_fn fn, void *fn_arg, struct dr_err *err)
 
 /* ---- leases of jobs that are over ---- */
 
+/* Recoding keeps collections out while it runs; whatever bears this name is done or dead. */
+#define RECODE_LEASE "recode-"
+
 struct lease_visit {
 	struct catalogue *catalogue;
 	struct store *store;
@@ -71,8 +75,10 @@ static int visit_lease(void *arg, const char *lease, bool ended, struct dr_err *
 	bool finished = true;
 	const uint64_t id = job_of(lease);
 
-	if (ended || id == 0)
+	if (ended || (id == 0 && !dr_starts(lease, RECODE_LEASE)))
 		return 0;
+	if (id == 0)
+		return store_unlease(v->store, lease, err);
 	if (catalogue_job_finished(v->catalogue, (int64_t)id, &finished, err) < 0) {
 		if (err->code != DR_NOT_FOUND)
 			return -1;
@@ -97,6 +103,7 @@ int collect_once(struct catalogue *c, struct store *st, const struct collect_opt
 
 struct check_visit {
 	struct catalogue *catalogue;
+	struct store *store;
 	void (*problem)(void *arg, const struct check_item *item, enum check_fault fault,
 			const char *text);
 	void *problem_arg;
@@ -145,13 +152,52 @@ static void tell_problem(void *arg, const struct check_item *item, enum check_fa
 	v->problem(v->problem_arg, item, fault, text);
 }
 
+/* put_manifest: durable, and leased under `lease`. */
+static int put_manifest(struct store *st, const char *lease, const char *domain,
+			const struct manifest *m, struct digest *ret, struct dr_err *err)
+{
+	dr_autobuf struct buf blob = BUF_INIT;
+	DR_CLEANUP(store_abandonp) struct store_txn *txn = NULL;
+
+	if (manifest_encode(m, &blob, err) < 0 || store_begin(st, lease, &txn, err) < 0 ||
+	    store_put_blob(txn, domain, blob.p, blob.len, ret, err) < 0)
+		return -1;
+	return store_commit(DR_STEAL(txn), err);
+}
+
+/* recode: the chunks stay those of the old manifest, which is live until the row has the new one.
+ */
+static int recode(void *arg, const struct check_item *item, const struct manifest *m,
+		  struct dr_err *err)
+{
+	const struct check_visit *v = arg;
+	DR_CLEANUP(store_sweep_endp) struct store_sweep *sweep = NULL;
+	struct dr_err later = DR_ERR_INIT;
+	struct digest id;
+	char lease[STORE_LEASE_TEXT];
+	int rc;
+
+	if (store_sweep_begin(v->store, true, &sweep, err) < 0)
+		return -1;
+	snprintf(lease, sizeof lease, RECODE_LEASE "%s", item->name);
+	rc = put_manifest(v->store, lease, item->domain, m, &id, err);
+	if (rc == 0)
+		rc = catalogue_image_recode(v->catalogue, item->name, &item->id, &id,
+					    manifest_stored_bytes(m), view_size_of(m, VIEW_LZ4),
+					    err);
+	if (store_unlease(v->store, lease, &later) < 0)
+		dr_log(DR_WARN, "what=unlease image=%s error=\"%s\"", item->name, later.msg);
+	return rc;
+}
+
 int check_once(struct catalogue *c, struct store *st, bool full,
 	       void (*problem)(void *arg, const struct check_item *item, enum check_fault fault,
 			       const char *text),
 	       void *arg, struct check_result *ret, struct dr_err *err)
 {
-	struct check_visit v = {.catalogue = c, .problem = problem, .problem_arg = arg};
-	const struct check_catalogue cat = {each_item, still_live, tell_problem, &v};
+	struct check_visit v = {
+		.catalogue = c, .store = st, .problem = problem, .problem_arg = arg};
+	const struct check_catalogue cat = {each_item, still_live, tell_problem, recode, &v};
 
 	return manifest_check(st, &cat, full, ret, err);
 }

@@ -42,6 +42,11 @@ struct check_catalogue {
 	/* problem: one sentence about one item, also saying whether a new import heals it. */
 	void (*problem)(void *arg, const struct check_item *item, enum check_fault fault,
 			const char *text);
+	/* recoded: all chunks of an image are sound, but some are encoded otherwise than recorded,
+	 * because another version of the encoder has healed them. `m` is its manifest with what is
+	 * at rest now: to be kept instead. -1 with err: it was not. NULL: never is. */
+	int (*recoded)(void *arg, const struct check_item *item, const struct manifest *m,
+		       struct dr_err *err);
 	void *arg;
 };
 

@@ -196,7 +196,7 @@ int store_get_stored(struct store *st, const char *domain, const struct digest *
 	return dr_fail(
 		err, DR_CONFLICT,
 		"%s is sound but encoded otherwise than recorded: raw and qcow2 can be read, "
-		"lz4 cannot until the image is imported anew",
+		"lz4 cannot until `store check` has brought the record up to date",
 		name_of(&key, name));
 }
 

@@ -103,6 +103,27 @@ static void publishing_stores_the_facts_and_ends_the_job(void **state)
 	free(jobs);
 }
 
+static void an_image_with_bytes_gets_another_manifest_for_the_one_it_has(void **state)
+{
+	struct two_tenants *t = (struct two_tenants *)*state;
+	struct image img, got;
+	struct digest next;
+
+	publish_image(t->f.c, t->a.id, "one", 1000, &img);
+	digest_of("next", 4, &next);
+	must_fail(DR_CONFLICT,
+		  catalogue_image_recode(t->f.c, img.id, &next, &img.manifest, 1, 2, &err));
+	must(catalogue_image_recode(t->f.c, img.id, &img.manifest, &next, 11, 22, &err));
+	must(catalogue_image_get(t->f.c, img.id, &got, &err));
+	assert_true(digest_equal(&got.manifest, &next));
+	assert_int_equal(got.stored_bytes, 11);
+	assert_int_equal(got.object_bytes, 22);
+	assert_int_equal(got.revision, img.revision);
+	must(catalogue_image_delete(t->f.c, img.id, &err));
+	must_fail(DR_CONFLICT,
+		  catalogue_image_recode(t->f.c, img.id, &next, &img.manifest, 1, 2, &err));
+}
+
 static void only_the_jobs_owner_publishes_and_only_once(void **state)
 {
 	struct two_tenants *t = (struct two_tenants *)*state;
@@ -379,6 +400,7 @@ int main(void)
 		CASE(a_registered_image_is_being_created_and_has_a_job),
 		CASE(an_image_of_an_unknown_account_leaves_no_row_and_no_job),
 		CASE(publishing_stores_the_facts_and_ends_the_job),
+		CASE(an_image_with_bytes_gets_another_manifest_for_the_one_it_has),
 		CASE(only_the_jobs_owner_publishes_and_only_once),
 		CASE(sizes_that_would_overflow_sums_are_refused),
 		CASE(a_failed_image_says_why_and_its_job_is_over),

@@ -14,6 +14,8 @@ struct fixture {
 	const char *gone;  /* the item of this name is no longer live */
 	struct buf report; /* "name fault;…" */
 	struct buf texts;
+	struct manifest_entry recoded; /* the first of what recoded() was given */
+	bool forgetful;                /* recoded() fails */
 };
 
 static const struct disk first = {"", 10 * MIB, {0, 1, 2, END}};
@@ -110,9 +112,20 @@ static void problem(void *arg, const struct check_item *item, enum check_fault f
 	buf_printf(&f->texts, "%s\n", text);
 }
 
+static int recoded(void *arg, const struct check_item *item, const struct manifest *m,
+		   struct dr_err *err)
+{
+	struct fixture *f = arg;
+
+	assert_string_equal(item->name, "img-first");
+	f->recoded = m->entries[0];
+	return f->forgetful ? dr_fail(err, DR_BUSY, "not now") : 0;
+}
+
 static struct check_result check(struct fixture *f, bool full, const char *want)
 {
-	struct check_catalogue cat = {.each = each, .live = live, .problem = problem, .arg = f};
+	struct check_catalogue cat = {
+		.each = each, .live = live, .problem = problem, .recoded = recoded, .arg = f};
 	struct dr_err err = DR_ERR_INIT;
 	struct check_result result;
 	unsigned n = 0;
@@ -247,15 +260,26 @@ static void a_manifest_that_records_something_else_disagrees(void **state)
 	dr_autobuf struct buf b = BUF_INIT;
 	struct dr_err err = DR_ERR_INIT;
 	struct store_txn *tx = NULL;
+	struct manifest_entry true_one;
 
 	assert_int_equal(manifest_load(&m, f->st, DISK_DOMAIN, &f->items[0].id, &err), 0);
+	true_one = m->entries[0];
 	m->entries[0].check ^= 1;
 	assert_int_equal(manifest_encode(m, &b, &err), 0);
 	assert_int_equal(store_begin(f->st, "job-1", &tx, &err), 0);
 	assert_int_equal(store_put_blob(tx, DISK_DOMAIN, b.p, b.len, &f->items[0].id, &err), 0);
 	assert_int_equal(store_commit(tx, &err), 0);
 	check(f, false, "img-first disagrees;");
+	assert_memory_equal(&f->recoded, &true_one, sizeof true_one);
+	assert_non_null(strstr(buf_str(&f->texts), "the record is right again"));
+	f->forgetful = true;
 	check(f, true, "img-first disagrees;");
+	assert_non_null(strstr(buf_str(&f->texts), "not now"));
+	/* Not while something is missing: what heals it may be encoded otherwise, too. */
+	f->recoded = (struct manifest_entry){0};
+	buf_clear(at_rest(f, &first, 1));
+	check(f, true, "img-first damaged;img-first disagrees;");
+	assert_int_equal(f->recoded.stored_bytes, 0);
 	/* It was the record: the chunk has not been touched. */
 	f->count = 0;
 	add_image(f, "img-first", &first);
