@@ -11,7 +11,7 @@ import pytest
 
 import hostile
 import hostile_qcow2
-from conftest import BIN, Daemon, Tenant, wait_for
+from conftest import BIN, ROOT, Daemon, Tenant, wait_for
 
 LONG = 900  # seconds for all imports, also of sanitized programs on a busy machine
 
@@ -31,10 +31,12 @@ class Imports:
         self.tenant = Tenant(self.daemon)
         self.token = self.tenant.api().token
         self.images = None
+        self.last = None
         for case in cases:
             source.files[case.name] = case.data
-            self.call("POST", "/1.0/images", {"name": case.name, "arch": "x86_64", **case.members,
-                                              "http_url": source.url(case.name, **case.faults)})
+            url = source.url(case.name, **case.faults)
+            self.last = self.call("POST", "/1.0/images", {"name": case.name, "arch": "x86_64",
+                                                          "http_url": url, **case.members})["id"]
 
     def call(self, method, path, body=None):
         answer = self.daemon.request(method, path, body and json.dumps(body).encode(),
@@ -43,6 +45,8 @@ class Imports:
         return answer.json()
 
     def over(self):
+        if self.call("GET", f"/1.0/images/{self.last}")["status"] == "creating":
+            return None
         images = self.call("GET", "/1.0/images")
         return None if any(i["status"] == "creating" for i in images) else images
 
@@ -143,6 +147,15 @@ def test_what_was_accepted_is_whole(servers):
         server = servers[False, capped]
         wait_for(server.over, LONG)
         assert server.daemon.admin("store", "check", "--full")["problems"] == 0
+
+
+def test_every_word_of_a_verdict_on_a_file_has_a_case():
+    table, _, warnings = (ROOT / "docs/refusals.md").read_text().partition("## Warnings")
+    # The rows after this one are about the source, the account and this side.
+    verdicts = table.partition("| `quota`")[0]
+    words = {w for row in re.findall(r"^\| (`.*?) \|", verdicts, re.M) for w in re.findall(r"`([^`]+)`", row)}
+    assert words == {c.code for c in REFUSED}
+    assert set(re.findall(r"`([a-z0-9]+(?:-[a-z0-9]+)+)`", warnings)) == {w for c in ACCEPTED for w in c.warns}
 
 
 def inspect(path):
