@@ -125,12 +125,13 @@ static bool xz(struct reader *r)
 /* Zeros may follow the last member. */
 static bool gzip(struct reader *r)
 {
+	bool inside = false;
 	z_stream z = {0};
 	int rc = Z_OK;
 
 	if (inflateInit2(&z, 15 + 16) != Z_OK)
 		abort();
-	while (rc == Z_OK && r->left > 0 && r->p[0] != 0) {
+	while (rc == Z_OK && r->left > 0 && (inside || r->p[0] != 0)) {
 		z.next_in = (z_const Bytef *)(uintptr_t)r->p;
 		z.avail_in = (uInt)r->left;
 		z.next_out = r->out;
@@ -138,11 +139,12 @@ static bool gzip(struct reader *r)
 		rc = inflate(&z, Z_NO_FLUSH);
 		give(r, r->out, PIECE - z.avail_out);
 		take(r, r->left - z.avail_in);
-		if (rc == Z_STREAM_END)
+		inside = rc != Z_STREAM_END;
+		if (!inside)
 			rc = inflateReset(&z);
 	}
 	inflateEnd(&z);
-	return rc == Z_OK;
+	return rc == Z_OK && !inside;
 }
 
 static bool zstd(struct reader *r)

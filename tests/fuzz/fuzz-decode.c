@@ -24,15 +24,21 @@ static void must(bool ok)
 		abort();
 }
 
-static struct outcome decode(const uint8_t *p, size_t len, size_t fragment, unsigned threads)
+struct how {
+	size_t fragment;
+	unsigned threads;
+	bool undeclared; /* the source does not say how long the file is */
+};
+
+static struct outcome decode(const uint8_t *p, size_t len, const struct how *how)
 {
 	struct outcome o = {.disk = calloc(1, COMPARED)};
 	struct memory_sink *sink = memory_sink_new(o.disk, COMPARED);
 	struct memory_decode md = {.p = p,
 				   .len = len,
-				   .declare = true,
-				   .fragment = fragment,
-				   .threads = threads,
+				   .declare = !how->undeclared,
+				   .fragment = how->fragment,
+				   .threads = how->threads,
 				   .limits = {.virtual_bytes = (uint64_t)64 << 20,
 					      .memory_bytes = (uint64_t)8 << 20,
 					      .parallel_bytes = (uint64_t)8 << 20}};
@@ -60,13 +66,14 @@ static void must_agree(const struct outcome *a, const struct outcome *b)
 		    a->facts.virtual_bytes < COMPARED ? a->facts.virtual_bytes : COMPARED) == 0);
 }
 
-/* A raw disk or a qcow2 image in a codec is what it is without; more than one codec is refused. */
+/* A raw disk or a qcow2 image in a codec is what it is without, and the codec says where it ends;
+ * more than one codec is refused. */
 static void check_wrapped(const struct outcome *plain, enum wrap kind, const uint8_t *p, size_t len,
-			  unsigned threads)
+			  const struct how *how)
 {
 	size_t n;
 	uint8_t *file = wrap_make(kind, p, len, &n);
-	struct outcome o = decode(file, n, 0, threads);
+	struct outcome o = decode(file, n, how);
 
 	if (!strchr(plain->facts.format, '+'))
 		must_agree(plain, &o);
@@ -79,20 +86,24 @@ static void check_wrapped(const struct outcome *plain, enum wrap kind, const uin
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static const size_t fragments[] = {100, 4096, 777, 1};
+	struct how how = {0};
 	struct outcome a, b;
-	unsigned threads;
 	enum wrap kind;
 
 	if (size < 2)
 		return 0;
-	/* 3 bits codec, 2 bits fragments, 1 bit crew. */
+	/* 3 bits codec, 2 bits fragments, 1 bit crew, 1 bit whether the length of the codec's file
+	 * is announced. */
 	kind = (enum wrap)((data[0] & 7U) % (WRAP_BZIP2 + 1U));
-	threads = data[0] >> 5 & 1;
-	a = decode(data + 1, size - 1, 0, threads);
-	b = decode(data + 1, size - 1, fragments[data[0] >> 3 & 3], !threads);
+	how.threads = data[0] >> 5 & 1;
+	a = decode(data + 1, size - 1, &how);
+	how.threads = !how.threads;
+	how.fragment = fragments[data[0] >> 3 & 3];
+	b = decode(data + 1, size - 1, &how);
 	must_agree(&a, &b);
+	how.undeclared = data[0] & 0x40;
 	if (kind != WRAP_NONE)
-		check_wrapped(&a, kind, data + 1, size - 1, threads);
+		check_wrapped(&a, kind, data + 1, size - 1, &how);
 	free(a.disk);
 	free(b.disk);
 	return 0;
