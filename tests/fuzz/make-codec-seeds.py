@@ -16,8 +16,8 @@ LZ4, XZ, GZIP, ZSTD, BZIP2, SKIPPABLE = range(6)
 DISK = bytes(512) + b"GRUB Geom Hard Disk Read Error\0" * 16 + bytes(range(256)) * 2
 
 
-def tool(*args):
-    return subprocess.run(args, input=DISK, stdout=subprocess.PIPE, check=True).stdout
+def tool(*args, data=DISK):
+    return subprocess.run(args, input=data, stdout=subprocess.PIPE, check=True).stdout
 
 
 def gz(data):
@@ -54,6 +54,16 @@ def codec_seeds():
     yield BZIP2, "two", bz2.compress(DISK, 9) + bz2.compress(b"", 9)
     yield SKIPPABLE, "lz4", skippable(b"x") + lz4
     yield SKIPPABLE, "zstd", skippable(b"") + skippable(b"y") + zstd
+    # Without checksums what is mutated is also accepted.
+    yield LZ4, "no-sums", tool("lz4", "-q", "-c", "-B4", "-BD", "--no-frame-crc")
+    yield LZ4, "small-blocks", tool("lz4", "-q", "-c", "-B4", "-BI", "--no-frame-crc", data=DISK * 150)
+    yield LZ4, "legacy-blocks", tool("lz4", "-q", "-c", "-l", data=bytes(8 << 20) + DISK)
+    yield XZ, "no-check", lzma.compress(DISK, lzma.FORMAT_XZ, lzma.CHECK_NONE, 0)
+    yield XZ, "bcj", lzma.compress(DISK, lzma.FORMAT_XZ, lzma.CHECK_NONE, None,
+                                   [{"id": lzma.FILTER_X86}, {"id": lzma.FILTER_LZMA2, "preset": 0}])
+    yield XZ, "blocks-no-check", tool("xz", "-q", "-c", "-0", "-C", "none", "-T2", "--block-size=512")
+    yield ZSTD, "no-check", tool("zstd", "-q", "-c", "--no-check")
+    yield ZSTD, "long-no-check", tool("zstd", "-q", "-c", "--no-check", "-B1KB", data=DISK * 40)
 
 
 def detect_seeds():
