@@ -131,6 +131,9 @@ int main(int argc, char **argv)
 
 	if (argc != 3)
 		return 2;
-	p = (struct programs){argv[1], argv[2]};
+	/* They are linked to from elsewhere. */
+	p = (struct programs){realpath(argv[1], NULL), realpath(argv[2], NULL)};
+	if (!p.decoder || !p.unwalled)
+		return 2;
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
