@@ -144,25 +144,6 @@ def mounted(tmp_path):
         subprocess.run(["umount", "-l", directory], check=True)
 
 
-def test_a_full_spool_fails_only_what_needs_it(mounted, tmp_path, source):
-    if not shutil.which("qemu-img"):
-        pytest.skip("no qemu-img here")
-    disk = random.Random(3).randbytes(8 * MIB)
-    (tmp_path / "disk").write_bytes(disk)
-    subprocess.run(["qemu-img", "convert", "-O", "qcow2", tmp_path / "disk", tmp_path / "q"], check=True)
-    source.files.update(raw=disk, qcow2=tmp_path / "q")
-    daemon = Daemon(tmp_path)
-    mounted(daemon.data / "spool", "4M")
-    try:
-        api = Tenant(daemon.start()).api()
-        failed = api.settled(api.register(source.url("qcow2")), "failed")
-        assert failed["status_reason"].startswith("no-space: "), failed
-        image = api.settled(api.register(source.url("raw")))
-        all_is_well(daemon, api, {image["id"]: sha256(disk)})
-    finally:
-        assert daemon.stop() == 0
-
-
 def test_a_store_that_turns_read_only_serves_on_and_takes_imports_up_again(mounted, tmp_path, source):
     disk, more = disk_of("read-only"), disk_of("later")
     source.files.update(disk=disk, more=more)
