@@ -75,7 +75,8 @@ def files(tmp_path_factory):
     where = tmp_path_factory.mktemp("limited")
     zeros = bytes(64 * MIB)
     made = {"noise": noise(1, 3 * MIB), "small": noise(2), "most": noise(3, 2 * MIB),
-            "qcow2": qcow2(where / "q", 6 * MIB), "gzip": run("gzip", "-1c", input=zeros), "xz": run("xz", "-6c", input=zeros)}
+            "qcow2": qcow2(where / "q", 6 * MIB), "gzip": run("gzip", "-1c", input=zeros),
+            "xz": run("xz", "-6c", input=zeros)}
     if shutil.which("zstd"):
         (where / "zeros").write_bytes(zeros)
         made["zstd"] = run("zstd", "-q", "--long=23", "-c", where / "zeros")
