@@ -2,6 +2,7 @@
 #include "ingest/decoder.h"
 
 #include <stdio.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include "codec/codec.h"
@@ -66,6 +67,8 @@ int decoder_start(struct decoder *d, struct dr_err *err)
 	struct sandbox walls;
 	const char *probe;
 
+	/* Older kernels name what was run by its descriptor after the descriptor. */
+	prctl(PR_SET_NAME, "darkroom-decode");
 	if (sandbox_prepare(&walls, HELPER_FD_LAST, err) < 0 ||
 	    ring_attach(&d->out, HELPER_FD_RING_OUT, err) < 0 || set_up(d, &walls, err) < 0)
 		return -1;
