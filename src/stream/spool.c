@@ -4,6 +4,7 @@
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "util/checked.h"
 #include "util/io.h"
@@ -12,6 +13,7 @@
 #include "util/banned.h"
 
 #define PAGE SPOOL_PAGE_BYTES
+#define WINDOW (SPOOL_PAGES * PAGE)
 
 /* One page of the window. */
 struct page {
@@ -285,7 +287,7 @@ static void spool_free(struct spool *sp)
 {
 	dr_cond_done(&sp->changed);
 	dr_mutex_done(&sp->lock);
-	free(sp->window);
+	munmap(sp->window, WINDOW);
 	free(sp->dropped);
 	free(sp);
 }
@@ -293,11 +295,14 @@ static void spool_free(struct spool *sp)
 int spool_open(struct spool **ret, int fd, uint64_t max_bytes, struct dr_err *err)
 {
 	struct spool *sp = calloc(1, sizeof *sp);
-	uint8_t *window = malloc(SPOOL_PAGES * PAGE); /* costs nothing until it is used */
+	/* Not malloc(): pages that were never used cost nothing, whatever the allocator does. */
+	void *window =
+		mmap(NULL, WINDOW, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
-	if (!sp || !window) {
+	if (!sp || window == MAP_FAILED) {
 		free(sp);
-		free(window);
+		if (window != MAP_FAILED)
+			munmap(window, WINDOW);
 		return dr_fail_nomem(err);
 	}
 	sp->window = window;
