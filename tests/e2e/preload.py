@@ -2,12 +2,14 @@
 """Faults for a daemon, through tests/preload; and what must be true after every one of them."""
 import contextlib
 import hashlib
+import itertools
 import os
 import pathlib
 import shutil
 import sqlite3
 import subprocess
 import sys
+import tempfile
 import time
 
 import pytest
@@ -16,6 +18,34 @@ from conftest import Daemon, ROOT, wait_for
 
 PRELOAD = ROOT / "tests/preload"
 sys.path.insert(0, str(PRELOAD))
+
+
+@pytest.fixture(scope="session")
+def in_memory(tmp_path_factory):
+    """As tmp_path_factory, where syncs cost nothing: on a real disk these tests would wait for
+    little else."""
+    memory = pathlib.Path("/dev/shm")
+    if not os.access(memory, os.W_OK) or shutil.disk_usage(memory).free < 1 << 30:
+        yield tmp_path_factory
+        return
+    made = pathlib.Path(tempfile.mkdtemp(prefix="darkroom-", dir=memory))
+    numbers = itertools.count()
+
+    class Memory:
+        @staticmethod
+        def mktemp(name):
+            directory = made / f"{name}{next(numbers)}"
+            directory.mkdir()
+            return directory
+    yield Memory
+    shutil.rmtree(made)
+
+
+@pytest.fixture
+def tmp_path(in_memory):
+    made = in_memory.mktemp("test")
+    yield made
+    shutil.rmtree(made, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")
@@ -95,6 +125,13 @@ def check(daemon, full=True):
     return daemon.admin("store", "check", *["--full"] * full)
 
 
+def collect(daemon):
+    def collected():
+        with contextlib.suppress(subprocess.CalledProcessError):  # the server is at it just now
+            return daemon.admin("store", "collect", "--now")
+    return wait_for(collected)
+
+
 def collect_everything(daemon):
     """As collections do it in the course of time: leases end in one and are forgotten by the next,
     and what a dead writer has left half done goes after an hour."""
@@ -102,8 +139,8 @@ def collect_everything(daemon):
     for path in files(daemon.data / "store/tmp"):
         with contextlib.suppress(FileNotFoundError):
             os.utime(path, (long_ago, long_ago))
-    daemon.admin("store", "collect", "--now")
-    return daemon.admin("store", "collect", "--now")
+    collect(daemon)
+    return collect(daemon)
 
 
 def all_is_well(daemon, api, disks):

@@ -17,7 +17,8 @@ import time
 import pytest
 
 from conftest import BIN, Daemon, Tenant, request, wait_for
-from preload import all_is_well, check, environment, faulty, files, preload, raw_of, rows, sha256
+from preload import (all_is_well, check, environment, faulty, files, in_memory, preload, raw_of, rows,
+                     sha256, tmp_path)
 
 MIB = 1 << 20
 
@@ -51,9 +52,9 @@ def logged(daemon, pattern, after=0):
 # ---- the store cannot write ----
 
 @pytest.fixture(scope="module")
-def shaken(preload, tmp_path_factory):
+def shaken(preload, in_memory):
     """A daemon whose committers fail as the file `rules` says; `disks` is what must be in it."""
-    daemon = Daemon(tmp_path_factory.mktemp("shaken"), "store.collect_interval=0")
+    daemon = Daemon(in_memory.mktemp("shaken"), "store.collect_interval=0")
     tenant = Tenant(daemon)
     daemon.rules = daemon.directory / "rules"
     with environment(LD_PRELOAD=preload, DR_FAULTS=f"@{daemon.rules}"):
@@ -294,7 +295,7 @@ def test_a_newer_version_is_refused_and_left_alone(tmp_path, source):
     source.files["newer"] = disk_of("newer")
     daemon = Daemon(tmp_path)
     api = Tenant(daemon.start()).api()
-    image = api.register(source.url("newer", rate=500_000))
+    image = api.register(source.url("newer", rate=1_500_000))
     daemon.kill()  # with a job in flight
     catalogue = daemon.data / "catalogue.sqlite"
 
@@ -335,7 +336,7 @@ def test_a_killed_helper_hurts_only_its_import_which_is_tried_again(fresh, sourc
     for name in ("darkroom-import", "darkroom-fetch", "darkroom-commit"):
         source.files[name] = disk_of(name)
         running = set(processes(daemon.process.pid, name))
-        images[name] = api.register(source.url(name, rate=700_000))
+        images[name] = api.register(source.url(name, rate=1_200_000))
         victim = wait_for(lambda: set(processes(daemon.process.pid, name)) - running).pop()
         wait_for(lambda: (api.get(f"/1.0/images/{images[name]['id']}")["progress"] or {}).get("bytes_done"))
         os.kill(victim, signal.SIGKILL)
@@ -451,9 +452,9 @@ def test_a_clock_that_jumps_loses_no_import_and_no_chunk(faulty, source, tmp_pat
 # ---- rot ----
 
 @pytest.fixture(scope="module")
-def rotting(tmp_path_factory, source):
+def rotting(in_memory, source):
     """A daemon with one image, to be damaged and mended."""
-    daemon = Daemon(tmp_path_factory.mktemp("rotting"), "store.collect_interval=0").start()
+    daemon = Daemon(in_memory.mktemp("rotting"), "store.collect_interval=0").start()
     daemon.disk = disk_of("rot")
     source.files["rot"] = daemon.disk
     daemon.api = Tenant(daemon).api()

@@ -127,8 +127,9 @@ class Replay:
         for c in self.changes[:cut]:
             share = 1 if c.sure < cut else chance(c) if c.kind in NAMES + "wt" else 0
             if c.kind in "wt" and share > 0:
-                was = contents.get(c.node, c.node.content)
-                contents[c.node] = self.changed(was, c, share)
+                if c.node not in contents:
+                    contents[c.node] = bytearray(c.node.content)
+                self.apply(contents[c.node], c, share)
             elif share < 1:
                 continue
             elif c.kind == "m":
@@ -147,11 +148,13 @@ class Replay:
                 (target / name).write_bytes(contents.get(node, node.content))
 
     @staticmethod
-    def changed(content, change, share):
+    def apply(content, change, share):
+        if len(content) < change.offset:
+            content.extend(bytes(change.offset - len(content)))
         if change.kind == "t":
-            return content[:change.offset].ljust(change.offset, b"\0")
+            del content[change.offset:]
+            return
         data = change.data
         if share < 1:  # a torn write ends with a sector
             data = data[:int(len(data) * share) // 512 * 512]
-        content = content.ljust(change.offset, b"\0")
-        return content[:change.offset] + data + content[change.offset + len(data):]
+        content[change.offset:change.offset + len(data)] = data
