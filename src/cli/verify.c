@@ -8,6 +8,7 @@
 
 #include "util/buf.h"
 #include "util/checked.h"
+#include "util/zero.h"
 
 #include "util/banned.h"
 
@@ -56,18 +57,13 @@ void verify_free(struct verify *v)
 	free(v);
 }
 
-static bool all_zero(const uint8_t *p, size_t len)
-{
-	return len == 0 || (p[0] == 0 && memcmp(p, p + 1, len - 1) == 0);
-}
-
 /* end_chunk: note the filled chunk, which begins `filled` bytes before the end of the disk so far.
  */
 static void end_chunk(struct verify *v)
 {
 	struct digest id;
 
-	if (!all_zero(v->chunk, v->filled)) {
+	if (!dr_all_zero(v->chunk, v->filled)) {
 		digest_of(v->chunk, v->filled, &id);
 		buf_le(&v->entries, (v->disk_bytes - v->filled) / CHUNK_BYTES, 8);
 		buf_append(&v->entries, id.b, sizeof id.b);

@@ -12,7 +12,7 @@
 
 #include "digest/digest.h"
 
-#define LANE_BYTES ((size_t)1 << 20)
+#define LANE_BYTES ((size_t)2 << 20)
 
 struct lane;
 

@@ -5,6 +5,7 @@
 
 #include "format/format.h"
 #include "util/checked.h"
+#include "util/zero.h"
 
 #include "util/banned.h"
 
@@ -35,11 +36,6 @@ static int check_length(uint64_t bytes, uint64_t cap, struct dr_err *err)
 	return 0;
 }
 
-static bool all_zero(const uint8_t *p, size_t len)
-{
-	return p[0] == 0 && memcmp(p, p + 1, len - 1) == 0;
-}
-
 /* Length unknown: what has been read is what there is. */
 static int next_ahead(struct raw *r, struct extent *ret, struct dr_err *err)
 {
@@ -56,7 +52,7 @@ static int next_ahead(struct raw *r, struct extent *ret, struct dr_err *err)
 	if (r->len > r->cap - pos)
 		return check_length(pos + r->len, r->cap, err);
 	*ret = (struct extent){.off = pos, .len = r->len, .kind = EXTENT_DATA};
-	if (all_zero(r->ahead, r->len))
+	if (dr_all_zero(r->ahead, r->len))
 		ret->kind = EXTENT_ZERO;
 	return 1;
 }

@@ -8,6 +8,7 @@
 #include "manifest/view.h"
 #include "util/checked.h"
 #include "util/clock.h"
+#include "util/zero.h"
 
 #include "util/banned.h"
 
@@ -49,15 +50,6 @@ struct committer {
 	uint64_t took_ns, delay_ns; /* recent chunks: the crew's time, and what of it was waiting */
 };
 
-static bool all_zero(const uint8_t *p, size_t len)
-{
-	/* The first words by hand, the rest against itself shifted by them: memcmp is fast. */
-	for (size_t i = 0; i < 16 && i < len; i++)
-		if (p[i])
-			return false;
-	return len <= 16 || memcmp(p, p + 16, len - 16) == 0;
-}
-
 /* data_in: bytes in blocks that are not all zero. */
 static size_t data_in(const uint8_t *p, size_t len)
 {
@@ -65,7 +57,7 @@ static size_t data_in(const uint8_t *p, size_t len)
 
 	for (size_t at = 0; at < len; at += n) {
 		n = dr_min_size(len - at, BLOCK);
-		if (!all_zero(p + at, n))
+		if (!dr_all_zero(p + at, n))
 			sum += n;
 	}
 	return sum;

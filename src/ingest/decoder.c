@@ -10,6 +10,7 @@
 #include "ingest/probe.h"
 #include "ingest/sandbox.h"
 #include "util/sanitized.h"
+#include "util/zero.h"
 
 #include "util/banned.h"
 
@@ -18,16 +19,29 @@
 struct ring_sink {
 	struct decode_sink base;
 	struct ring *out;
+	const uint8_t *slot; /* reserved */
 };
 
-static int sink_reserve(struct decode_sink *s, uint8_t **ret, struct dr_err *err)
+static int sink_reserve(struct decode_sink *base, uint8_t **ret, struct dr_err *err)
 {
-	return ring_reserve(((struct ring_sink *)s)->out, ret, err);
+	struct ring_sink *s = (struct ring_sink *)base;
+
+	if (ring_reserve(s->out, ret, err) < 0)
+		return -1;
+	s->slot = *ret;
+	return 0;
 }
 
-static void sink_publish(struct decode_sink *s, size_t len)
+/* Zeros that came as bytes go on as a run: they were just written and are looked at in the cache,
+ * which spares the committer a copy. */
+static void sink_publish(struct decode_sink *base, size_t len)
 {
-	ring_publish(((struct ring_sink *)s)->out, len);
+	struct ring_sink *s = (struct ring_sink *)base;
+
+	if (dr_all_zero(s->slot, len))
+		ring_publish_unused(s->out, len);
+	else
+		ring_publish(s->out, len);
 }
 
 static int sink_zero(struct decode_sink *s, uint64_t len, struct dr_err *err)

@@ -216,6 +216,12 @@ void ring_publish(struct ring *r, size_t len)
 	publish(r, RING_DATA, len);
 }
 
+void ring_publish_unused(struct ring *r, uint64_t len)
+{
+	assert(len > 0);
+	publish(r, RING_ZERO, len);
+}
+
 int ring_publish_zero(struct ring *r, uint64_t len, struct dr_err *err)
 {
 	uint8_t *slot;

@@ -62,6 +62,8 @@ size_t ring_slot_bytes(const struct ring *r);
 int ring_reserve(struct ring *r, uint8_t **ret, struct dr_err *err) DR_MUST_CHECK;
 /* ring_publish: the oldest reserved slot, with `len` bytes of it. Never waits. */
 void ring_publish(struct ring *r, size_t len);
+/* ring_publish_unused: the oldest reserved slot as a run of `len` zeros, whatever it holds. */
+void ring_publish_unused(struct ring *r, uint64_t len);
 /* ring_publish_zero: a run of zeros (takes a record, waits for a free one). */
 int ring_publish_zero(struct ring *r, uint64_t len, struct dr_err *err) DR_MUST_CHECK;
 /* ring_finish: no more items follow. `verdict` NULL or unset code: a good end; otherwise the

@@ -9,7 +9,7 @@
 
 #include "util/banned.h"
 
-#define RECEIVE_BYTES (256L << 10)
+#define RECEIVE_BYTES (512L << 10)
 
 struct transport_request {
 	CURL *easy;

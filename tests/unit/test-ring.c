@@ -59,6 +59,9 @@ static void items_arrive_in_order_with_their_lengths(void **state)
 	ring_publish(p.producer, 10);
 	ring_publish(p.producer, 4096);
 	assert_int_equal(ring_publish_zero(p.producer, (uint64_t)1 << 40, &err), 0);
+	assert_int_equal(ring_reserve(p.producer, &slot, &err), 0);
+	memset(slot, 3, 4096);
+	ring_publish_unused(p.producer, 77);
 	ring_finish(p.producer, NULL, "format=raw\n");
 
 	assert_int_equal(ring_take(p.consumer, &it, &err), 1);
@@ -72,6 +75,11 @@ static void items_arrive_in_order_with_their_lengths(void **state)
 	assert_int_equal(ring_take(p.consumer, &it, &err), 1);
 	assert_int_equal(it.type, RING_ZERO);
 	assert_true(it.len == (uint64_t)1 << 40);
+	ring_release(p.consumer);
+	assert_int_equal(ring_take(p.consumer, &it, &err), 1);
+	assert_int_equal(it.type, RING_ZERO);
+	assert_int_equal(it.len, 77);
+	assert_null(it.data);
 	ring_release(p.consumer);
 	assert_int_equal(ring_take(p.consumer, &it, &err), 0);
 	char note[RING_NOTE_BYTES + 1];

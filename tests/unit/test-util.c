@@ -11,6 +11,7 @@
 #include "util/spec.h"
 #include "util/str.h"
 #include "util/workers.h"
+#include "util/zero.h"
 
 static void err_first_failure_wins_and_context_goes_in_front(void **state)
 {
@@ -23,6 +24,21 @@ static void err_first_failure_wins_and_context_goes_in_front(void **state)
 	assert_int_equal(err.code, DR_INVALID);
 	assert_string_equal(err.reason, "truncated");
 	assert_string_equal(err.msg, "cluster 3: byte 7 is missing");
+}
+
+static void one_set_byte_anywhere_is_not_zero(void **state)
+{
+	uint8_t p[200] = {0};
+
+	(void)state;
+	for (size_t len = 0; len <= sizeof p; len++) {
+		assert_true(dr_all_zero(p, len));
+		for (size_t at = 0; at < sizeof p; at++) {
+			p[at] = 0x80;
+			assert_int_equal(dr_all_zero(p, len), at >= len);
+			p[at] = 0;
+		}
+	}
 }
 
 static void err_no_space_is_a_limit_with_a_reason(void **state)
@@ -208,6 +224,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(err_first_failure_wins_and_context_goes_in_front),
+		cmocka_unit_test(one_set_byte_anywhere_is_not_zero),
 		cmocka_unit_test(err_no_space_is_a_limit_with_a_reason),
 		cmocka_unit_test(buf_stops_at_its_maximum_and_stays_failed),
 		cmocka_unit_test(buf_integers_have_the_asked_order),
