@@ -18,8 +18,9 @@
 #include "util/mutex.h"
 
 #define QCOW2_SUBCLUSTERS 32U
-#define QCOW2_L1_PIECE 512U                   /* L1 entries read at a time */
-#define QCOW2_MAX_TRACKED ((uint64_t)1 << 29) /* host clusters: 64 MiB of bits */
+#define QCOW2_L1_PIECE 512U                    /* L1 entries read at a time */
+#define QCOW2_GROUP_BYTES ((uint64_t)64 << 10) /* divides the spool's pages */
+#define QCOW2_MAX_TRACKED ((uint64_t)1 << 29)  /* host clusters: 64 MiB of bits */
 
 /* qcow2_file_read: waits for the bytes; off + len does not overflow.
  * 1; 0 when the file ends before; -1. */
@@ -79,6 +80,8 @@ struct qcow2_table {
 	uint64_t tracked;      /* host clusters with bits below */
 	uint8_t *owned;        /* one bit per host cluster: metadata or plain data */
 	uint8_t *packed;       /* one bit per host cluster: compressed data */
+	uint32_t *used;        /* owned; bytes of each group of the file that are spoken for */
+	uint64_t groups;       /* of used[] */
 	uint64_t need_end;     /* the file must be at least this long … */
 	uint64_t need_cluster; /* … for this guest cluster */
 	uint8_t l1[QCOW2_L1_PIECE * 8];

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <inttypes.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "format/qcow2_internal.h"
 #include "util/checked.h"
@@ -45,6 +46,56 @@ static int refuse_overlap(const struct qcow2_table *t, uint64_t cluster, struct 
 			 cluster << t->h->cluster_bits);
 }
 
+/* track: used[] reaches up to `group`. */
+static int track(struct qcow2_table *t, uint64_t group, struct dr_err *err)
+{
+	uint64_t groups = 2 * group + 64;
+	uint32_t *more;
+
+	if (group < t->groups)
+		return 0;
+	/* Not realloc(): what is never used is never touched and costs nothing. */
+	more = calloc(groups, sizeof *more);
+	if (!more)
+		return dr_fail_nomem(err);
+	if (t->groups > 0)
+		memcpy(more, t->used, t->groups * sizeof *more);
+	free(t->used);
+	t->used = more;
+	t->groups = groups;
+	return 0;
+}
+
+/* speak_for: compressed streams may share a cluster but no byte. Bits for every byte would be too
+ * much, but no group of the file may be used for more bytes than it has. That is exactly what it
+ * takes for the spool never to have dropped a byte that an accepted file uses again, so that the
+ * verdict does not depend on what has been dropped when. */
+static int speak_for(struct qcow2_table *t, uint64_t off, uint64_t len, struct dr_err *err)
+{
+	while (len > 0) {
+		uint64_t group = off / QCOW2_GROUP_BYTES;
+		uint64_t n = dr_min_u64(len, QCOW2_GROUP_BYTES - off % QCOW2_GROUP_BYTES);
+
+		if (track(t, group, err) < 0)
+			return -1;
+		if (t->used[group] + n > QCOW2_GROUP_BYTES)
+			return refuse_overlap(t, off >> t->h->cluster_bits, err);
+		t->used[group] += (uint32_t)n;
+		off += n;
+		len -= n;
+	}
+	return 0;
+}
+
+/* own: clusters of at least a group share none with compressed data. */
+static int own(struct qcow2_table *t, uint64_t cluster, struct dr_err *err)
+{
+	const uint64_t bytes = t->h->cluster_bytes;
+
+	bit_set(t->owned, cluster);
+	return bytes < QCOW2_GROUP_BYTES ? speak_for(t, cluster * bytes, bytes, err) : 0;
+}
+
 /* One bit per host cluster is also what stops a small file from reading as a huge disk. */
 static int mark(struct qcow2_table *t, uint64_t off, uint64_t len, bool packed, struct dr_err *err)
 {
@@ -54,7 +105,10 @@ static int mark(struct qcow2_table *t, uint64_t off, uint64_t len, bool packed, 
 	for (uint64_t c = first; c <= last; c++) {
 		if (bit_get(t->owned, c) || (!packed && bit_get(t->packed, c)))
 			return refuse_overlap(t, c, err);
-		bit_set(packed ? t->packed : t->owned, c);
+		if (packed)
+			bit_set(t->packed, c);
+		else if (own(t, c, err) < 0)
+			return -1;
 	}
 	return 0;
 }
@@ -97,7 +151,8 @@ static int mark_metadata(struct qcow2_table *t, struct dr_err *err)
 int qcow2_table_mark_packed(struct qcow2_table *t, uint64_t cluster, uint64_t off, uint64_t len,
 			    struct dr_err *err)
 {
-	if (check_place(t, off, len, err) < 0 || mark(t, off, len, true, err) < 0)
+	if (check_place(t, off, len, err) < 0 || mark(t, off, len, true, err) < 0 ||
+	    speak_for(t, off, len, err) < 0)
 		return dr_while(err, "compressed cluster %" PRIu64, cluster);
 	return 0;
 }
@@ -147,6 +202,7 @@ void qcow2_table_done(struct qcow2_table *t)
 	free(t->l2);
 	free(t->owned);
 	free(t->packed);
+	free(t->used);
 }
 
 static bool landed(const struct qcow2_table *t, uint64_t end)
@@ -254,8 +310,8 @@ static int map_packed(struct qcow2_table *t, uint64_t cluster, uint64_t entry,
 			(uint32_t)(off % PACKED_SECTOR_BYTES);
 	/* The rest is marked when it is known how long the stream really is; the count of sectors
 	 * may run past the end of the file. */
-	if (qcow2_table_mark_packed(t, cluster, off, 1, err) < 0)
-		return -1;
+	if (check_place(t, off, 1, err) < 0 || mark(t, off, 1, true, err) < 0)
+		return dr_while(err, "compressed cluster %" PRIu64, cluster);
 	need(t, cluster, off + 1);
 	return 0;
 }

@@ -303,6 +303,30 @@ static size_t deflate_with(uint8_t *out, size_t room, const uint8_t *in, size_t 
 	return room - z.avail_out;
 }
 
+/* A sector may be shared, and so a short stream; bytes cannot be used more often than there are. */
+static void streams_that_share_their_bytes(void **state)
+{
+	static uint8_t in[65536], out[2 << 16];
+	struct img m = img_make(3, 16, false, false);
+	size_t n;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof in; i++)
+		in[i] = (uint8_t)(i >> 6);
+	memcpy(guest(&m, IMG_GUEST_PACKED), in, sizeof in);
+	memcpy(guest(&m, IMG_GUEST_NONE), in, sizeof in);
+	n = deflate_with(out, sizeof out, in, sizeof in, 9, Z_FINISH);
+	assert_true(n < 32000);
+	append_packed(&m, out, n, 0);
+	put_l2(&m, IMG_GUEST_NONE, img_get(&m, img_l2(&m, IMG_GUEST_PACKED), 8));
+	assert_true(img_gives(&m, "", "a short stream for two clusters"));
+	n = deflate_with(out, sizeof out, in, sizeof in, 0, Z_FINISH);
+	append_packed(&m, out, n, 0);
+	put_l2(&m, IMG_GUEST_NONE, img_get(&m, img_l2(&m, IMG_GUEST_PACKED), 8));
+	assert_true(img_gives(&m, "qcow2-overlap", "a long stream for two clusters"));
+	img_free(&m);
+}
+
 static void deflate_streams(void **state)
 {
 	struct img m = img_make(3, 16, false, false);
@@ -515,6 +539,7 @@ int main(void)
 		cmocka_unit_test(bytes_behind_the_last_cluster_do_not_matter),
 		cmocka_unit_test(one_table_for_a_huge_disk_is_refused),
 		cmocka_unit_test(packed_places),
+		cmocka_unit_test(streams_that_share_their_bytes),
 		cmocka_unit_test(deflate_streams),
 		cmocka_unit_test(damage_is_named_and_found_unread),
 		cmocka_unit_test(a_stream_may_not_run_into_plain_data),
