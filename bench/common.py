@@ -90,10 +90,23 @@ class Darkroom:
             self.proc = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log)
         self.url = 'http://' + first_line(self.proc, 'darkroomd').split('http=')[1].split()[0]
         self.wire = http.client.HTTPConnection(urllib.parse.urlsplit(self.url).netloc)
-        pair = f'{self.made["client_id"]}:{self.made["secret"]}'.encode()
-        self.credentials = 'Basic ' + base64.b64encode(pair).decode()
+        self.log_in(self.made['client_id'], self.made['secret'])
+
+    def log_in(self, client, secret):
+        self.credentials = 'Basic ' + base64.b64encode(f'{client}:{secret}'.encode()).decode()
         answer = self.call('POST', '/token', {'grant_type': 'client_credentials'})
         self.credentials = 'Bearer ' + answer['access_token']
+
+    def admin(self, *words):
+        out = subprocess.run([BIN / 'darkroomd', 'admin', *words, '--data', self.data, '--json'],
+                             check=True, capture_output=True)
+        return json.loads(out.stdout)
+
+    def new_account(self):
+        """Go on as a new account, for which nothing is there before: chunks are shared within accounts."""
+        account = self.admin('account', 'create', 'bench')['id']
+        client = self.admin('client', 'create', account)
+        self.log_in(client['id'], client['secret'])
 
     def request(self, method, path, body=None):
         self.wire.request(method, path, json.dumps(body) if body is not None else None,
