@@ -12,6 +12,7 @@
 #include "ingest/probe.h"
 #include "ingest/selftest.h"
 #include "unit.h"
+#include "util/cleanup.h"
 
 struct programs {
 	const char *decoder, *unwalled;
@@ -119,6 +120,8 @@ static void the_allowance_is_compared_with_the_clock_of_the_process(void **state
 
 int main(int argc, char **argv)
 {
+	dr_autofree char *decoder = NULL;
+	dr_autofree char *unwalled = NULL;
 	struct programs p;
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_prestate(the_walls_of_the_real_decoder_hold, &p),
@@ -132,8 +135,10 @@ int main(int argc, char **argv)
 	if (argc != 3)
 		return 2;
 	/* They are linked to from elsewhere. */
-	p = (struct programs){realpath(argv[1], NULL), realpath(argv[2], NULL)};
-	if (!p.decoder || !p.unwalled)
+	decoder = realpath(argv[1], NULL);
+	unwalled = realpath(argv[2], NULL);
+	if (!decoder || !unwalled)
 		return 2;
+	p = (struct programs){decoder, unwalled};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
