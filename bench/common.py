@@ -90,6 +90,7 @@ class Darkroom:
             self.proc = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log)
         self.url = 'http://' + first_line(self.proc, 'darkroomd').split('http=')[1].split()[0]
         self.wire = http.client.HTTPConnection(urllib.parse.urlsplit(self.url).netloc)
+        self.account = self.made['account_id']
         self.log_in(self.made['client_id'], self.made['secret'])
 
     def log_in(self, client, secret):
@@ -104,8 +105,8 @@ class Darkroom:
 
     def new_account(self):
         """Go on as a new account, for which nothing is there before: chunks are shared within accounts."""
-        account = self.admin('account', 'create', 'bench')['id']
-        client = self.admin('client', 'create', account)
+        self.account = self.admin('account', 'create', 'bench')['id']
+        client = self.admin('client', 'create', self.account)
         self.log_in(client['id'], client['secret'])
 
     def request(self, method, path, body=None):

@@ -35,7 +35,7 @@ def download(bench, _names):
     bench.table.head('Downloading the image (GET, lz4)', 'nginx, a file')
     darkroom = bench.darkroom
     _, _, image = darkroom.register(f'{bench.nginx.url}/{common.SOURCES["qcow2"]}')
-    path = f'/v1/{darkroom.made["account_id"]}/images/{image}'
+    path = f'/v1/{darkroom.account}/images/{image}'
     token = darkroom.credentials.removeprefix('Bearer ')
     copy = files(bench) / 'image.lz4'
     subprocess.run(['curl', '-sf', '-H', f'X-Auth-Token: {token}', '-o', copy, darkroom.url + path],
