@@ -296,7 +296,9 @@ def test_a_newer_version_is_refused_and_left_alone(tmp_path, source):
     daemon = Daemon(tmp_path)
     api = Tenant(daemon.start()).api()
     image = api.register(source.url("newer", rate=1_500_000))
-    daemon.kill()  # with a job in flight
+    committer = wait_for(lambda: set(processes(daemon.process.pid, "darkroom-commit"))).pop()
+    daemon.kill()  # with a job in flight, whose last process ends a moment later
+    wait_for(lambda: ended(committer))
     catalogue = daemon.data / "catalogue.sqlite"
 
     def version(sql):
@@ -327,6 +329,13 @@ def processes(pid, name):
             if found == name[:15]:
                 yield int(p)
             yield from processes(int(p), name)
+
+
+def ended(pid):
+    try:
+        return open(f"/proc/{pid}/stat").read().rpartition(")")[2].split()[0] == "Z"
+    except OSError:
+        return True
 
 
 def test_a_killed_helper_hurts_only_its_import_which_is_tried_again(fresh, source):
