@@ -63,6 +63,14 @@ static void *lane_main(void *arg)
 	return NULL;
 }
 
+static void lane_destroy(struct lane *l)
+{
+	dr_cond_done(&l->given);
+	dr_cond_done(&l->taken);
+	dr_mutex_done(&l->lock);
+	free(l);
+}
+
 int lane_new(struct lane **ret, struct hash *first, struct hash *second, struct dr_err *err)
 {
 	struct lane *l = malloc(sizeof *l);
@@ -77,7 +85,7 @@ int lane_new(struct lane **ret, struct hash *first, struct hash *second, struct 
 	dr_cond_init(&l->given);
 	dr_cond_init(&l->taken);
 	if (pthread_create(&l->thread, NULL, lane_main, l) != 0) {
-		free(l);
+		lane_destroy(l);
 		return dr_fail(err, DR_NO_MEMORY, "cannot start a thread");
 	}
 	*ret = l;
@@ -140,8 +148,5 @@ void lane_free(struct lane *l)
 	dr_cond_signal(&l->given);
 	dr_unlock(&l->lock);
 	pthread_join(l->thread, NULL);
-	dr_cond_done(&l->given);
-	dr_cond_done(&l->taken);
-	dr_mutex_done(&l->lock);
-	free(l);
+	lane_destroy(l);
 }
