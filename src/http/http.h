@@ -93,11 +93,37 @@ void http_refuse(struct http_response *rs, unsigned status, const char *error_na
 struct http_stream {
 	uint64_t length;
 	ssize_t (*read)(void *arg, uint64_t pos, void *buf, size_t len, struct dr_err *err);
+	bool (*file)(void *arg, uint64_t pos, int *ret_fd, uint64_t *ret_at, uint64_t *ret_len);
 	void (*close)(void *arg);
 	void *arg;
 };
 void http_send_stream(struct http_response *rs, const char *content_type,
 		      const struct http_stream *body);
+/* In struct http_stream, too: file(), or NULL. The plain file (borrowed until close) that holds
+ * *ret_len bytes of the body from pos on, at *ret_at in it: they are sent by the kernel without
+ * being read. False: in none; use read(). */
+
+/* ---- bodies that are not collected ---- */
+
+/* A handler that is asked for a request whose body config.receives() wanted unread finds
+ * http_body() empty. It either answers at once (the body is then not read: 100-continue is not
+ * said, the connection closes) or calls http_receive() instead of setting a status.
+ *   write   the next piece, in order, on a worker; at most HTTP_PIECE_BYTES. After -1 nothing more
+ *           is written and finish() is called at once: what it answers is sent, the connection
+ *           closed.
+ *   finish  the body is whole (or a write failed): fills the response
+ *   close   always called exactly once, last; without finish() when the client went away or the
+ *           body was broken */
+#define HTTP_PIECE_BYTES ((size_t)256 << 10)
+struct http_sink {
+	int (*write)(void *arg, const void *p, size_t len);
+	void (*finish)(void *arg, struct http_request *rq, struct http_response *rs);
+	void (*close)(void *arg);
+	void *arg;
+};
+void http_receive(struct http_response *rs, const struct http_sink *sink);
+/* http_content_length: announced; UINT64_MAX when the body is chunked; 0 without one. */
+uint64_t http_content_length(const struct http_request *rq);
 
 /* ---- ranges and conditions (RFC 9110 sections 13 and 14) ---- */
 
@@ -146,6 +172,9 @@ struct http_config {
 	 */
 	void (*log)(void *ctx, const struct http_request *rq, unsigned status, uint64_t bytes,
 		    uint64_t ms);
+	/* receives: from its head alone: this request's body goes through http_receive(). On an
+	 * epoll thread; must not block; may be NULL: none. */
+	bool (*receives)(void *ctx, const struct http_request *rq);
 	http_handler *handle; /* on a worker */
 	void *ctx;
 };

@@ -104,8 +104,10 @@ static void send_ranges(const struct http_request *rq, struct http_response *rs,
 	}
 	if (!buf_ok(&p->text))
 		rs->broken = true;
-	http_send_stream(rs, n == 1 ? o->content_type : type,
-			 &(struct http_stream){p->length, pieces_read, pieces_close, p});
+	http_send_stream(
+		rs, n == 1 ? o->content_type : type,
+		&(struct http_stream){
+			.length = p->length, .read = pieces_read, .close = pieces_close, .arg = p});
 }
 
 /* RFC 9110 section 13.1.5: a strong match, or the date we gave. */
