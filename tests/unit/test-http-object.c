@@ -183,9 +183,13 @@ static struct answer ask(const char *method, const char *conditions)
 	snprintf(headers, sizeof headers, "Host: h\n%s", conditions);
 	rq = request_new(method, "/o", headers, NULL);
 	assert_non_null(rq);
-	http_send_object(rq, &rs,
-			 &(struct http_object){
-				 "text/x", ETAG, WHEN, {1000, source_read, source_close, &src}});
+	http_send_object(
+		rq, &rs,
+		&(struct http_object){
+			"text/x",
+			ETAG,
+			WHEN,
+			{.length = 1000, .read = source_read, .close = source_close, .arg = &src}});
 	a.status = rs.status;
 	a.absent_length = rs.absent_length;
 	keep(&rs, "Content-Range", a.content_range, sizeof a.content_range);
