@@ -70,8 +70,10 @@ static struct http_stream pattern_stream(struct fixture *f, const struct http_re
 	atomic_fetch_add(&f->open_streams, 1);
 	p->f = f;
 	p->fail_at = fail ? strtoull(fail, NULL, 10) : UINT64_MAX;
-	return (struct http_stream){strtoull(length ? length : "0", NULL, 10), pattern_read,
-				    pattern_close, p};
+	return (struct http_stream){.length = strtoull(length ? length : "0", NULL, 10),
+				    .read = pattern_read,
+				    .close = pattern_close,
+				    .arg = p};
 }
 
 static void hold(struct fixture *f)
