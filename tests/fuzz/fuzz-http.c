@@ -50,7 +50,10 @@ static void send_object(const struct http_request *rq)
 			 &(struct http_object){"a/b",
 					       "\"etag\"",
 					       784111777,
-					       {OBJECT_BYTES, object_read, object_close, &closed}});
+					       {.length = OBJECT_BYTES,
+						.read = object_read,
+						.close = object_close,
+						.arg = &closed}});
 	assert(!rs.broken);
 	assert(rs.status == 200 || rs.status == 206 || rs.status == 304 || rs.status == 412 ||
 	       rs.status == 416);
