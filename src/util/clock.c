@@ -38,6 +38,14 @@ int64_t dr_wall(void)
 	return (int64_t)time(NULL);
 }
 
+int64_t dr_wall_us(void)
+{
+	struct timespec t = {0};
+
+	clock_gettime(CLOCK_REALTIME, &t);
+	return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
+}
+
 void dr_sleep_ms(uint64_t ms)
 {
 	struct timespec t = {(time_t)(ms / 1000), (long)(ms % 1000) * 1000000};

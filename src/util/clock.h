@@ -14,6 +14,7 @@ uint64_t dr_now_ns(void);
 uint64_t dr_run_delay_ns(void);
 /* dr_wall: seconds since 1970 UTC. */
 int64_t dr_wall(void);
+int64_t dr_wall_us(void); /* microseconds since 1970 UTC */
 void dr_sleep_ms(uint64_t ms);
 
 #define DR_TIME_TEXT 80
