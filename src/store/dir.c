@@ -19,8 +19,8 @@
 #define FORMAT_VERSION 1
 
 static const char *const subs[DIR_SUBS] = {
-	[DIR_CHUNKS] = "chunks", [DIR_BLOBS] = "blobs",           [DIR_TMP] = "tmp",
-	[DIR_LEASES] = "leases", [DIR_QUARANTINE] = "quarantine",
+	[DIR_CHUNKS] = "chunks", [DIR_BLOBS] = "blobs",   [DIR_OBJECTS] = "objects",
+	[DIR_TMP] = "tmp",       [DIR_LEASES] = "leases", [DIR_QUARANTINE] = "quarantine",
 };
 
 struct dir_txn {
@@ -42,7 +42,14 @@ static struct dir_txn *txn_of(struct store_txn *tx)
 
 int store_dir_base(const struct dir_store *d, const struct store_key *key)
 {
-	return key->kind == STORE_CHUNK ? d->sub[DIR_CHUNKS] : d->sub[DIR_BLOBS];
+	switch (key->kind) {
+	case STORE_CHUNK:
+		return d->sub[DIR_CHUNKS];
+	case STORE_OBJECT:
+		return d->sub[DIR_OBJECTS];
+	default:
+		return d->sub[DIR_BLOBS];
+	}
 }
 
 void store_dir_path(const struct store_key *key, char ret[static DIR_ITEM_TEXT])
@@ -84,10 +91,8 @@ static uint64_t tag_of(const struct stat *s)
 	       (uint64_t)s->st_mtim.tv_nsec;
 }
 
-/* item_open: a descriptor of the item. 1, or 0: no such name; *ret_fd is -1 when something strange
- * bears the name. */
-static int item_open(const struct dir_store *d, const struct store_key *key, int *ret_fd,
-		     struct stat *ret, struct dr_err *err)
+int store_dir_item_open(const struct dir_store *d, const struct store_key *key, int *ret_fd,
+			struct stat *ret, struct dr_err *err)
 {
 	char path[DIR_ITEM_TEXT];
 	int base = store_dir_base(d, key);
@@ -119,7 +124,7 @@ static int dir_get(struct store *st, const struct store_key *key, size_t max, st
 	ssize_t n;
 	uint8_t *to;
 	size_t size, room = ret->max ? ret->max : BUF_MAX_DEFAULT;
-	int there = item_open(store_dir_of(st), key, &fd, &s, err);
+	int there = store_dir_item_open(store_dir_of(st), key, &fd, &s, err);
 
 	if (there < 0)
 		return -1;
@@ -146,7 +151,7 @@ static int dir_peek(struct store *st, const struct store_key *key, struct store_
 {
 	dr_autofd int fd = -1;
 	struct stat s;
-	int there = item_open(store_dir_of(st), key, &fd, &s, err);
+	int there = store_dir_item_open(store_dir_of(st), key, &fd, &s, err);
 
 	if (there <= 0)
 		return there;
@@ -160,6 +165,35 @@ static int dir_peek(struct store *st, const struct store_key *key, struct store_
 	return 1;
 }
 
+static const char *kind_word(const struct store_key *key)
+{
+	switch (key->kind) {
+	case STORE_CHUNK:
+		return "chunk";
+	case STORE_OBJECT:
+		return "object";
+	default:
+		return "blob";
+	}
+}
+
+int store_dir_move_aside(const struct dir_store *d, const struct store_key *key, struct dr_err *err)
+{
+	char from[DIR_ITEM_TEXT], to[DIR_ITEM_TEXT + 32], domain[STORE_DOMAIN_TEXT];
+	char hex[DIGEST_HEX];
+	uint64_t unique;
+
+	store_key_domain(key, domain);
+	digest_hex(&key->id, hex);
+	dr_random(&unique, sizeof unique);
+	store_dir_path(key, from);
+	snprintf(to, sizeof to, "%s~%s~%s~%016llx", kind_word(key), domain, hex,
+		 (unsigned long long)unique);
+	if (renameat(store_dir_base(d, key), from, d->sub[DIR_QUARANTINE], to) == 0)
+		return 1;
+	return errno == ENOENT ? 0 : dr_fail_errno(err, "move a damaged item aside");
+}
+
 static int dir_quarantine(struct store *st, const struct store_key *key, uint64_t tag,
 			  struct dr_err *err)
 {
@@ -168,23 +202,12 @@ static int dir_quarantine(struct store *st, const struct store_key *key, uint64_
 	 * faster has already replaced. */
 	dr_autofd int lock = store_dir_lock(d, key->id.b[0], true, true, err);
 	dr_autofd int fd = -1;
-	char from[DIR_ITEM_TEXT], to[DIR_ITEM_TEXT + 32], domain[STORE_DOMAIN_TEXT];
-	char hex[DIGEST_HEX];
 	struct stat s;
-	uint64_t unique;
-	int there = lock < 0 ? -1 : item_open(d, key, &fd, &s, err);
+	int there = lock < 0 ? -1 : store_dir_item_open(d, key, &fd, &s, err);
 
 	if (there <= 0 || tag_of(&s) != tag)
 		return there < 0 ? -1 : 0;
-	store_key_domain(key, domain);
-	digest_hex(&key->id, hex);
-	dr_random(&unique, sizeof unique);
-	store_dir_path(key, from);
-	snprintf(to, sizeof to, "%s~%s~%s~%016llx", key->kind == STORE_CHUNK ? "chunk" : "blob",
-		 domain, hex, (unsigned long long)unique);
-	if (renameat(store_dir_base(d, key), from, d->sub[DIR_QUARANTINE], to) != 0)
-		return dr_fail_errno(err, "move a damaged item aside");
-	return 1;
+	return store_dir_move_aside(d, key, err);
 }
 
 static void txn_free(struct dir_txn *tx)
@@ -286,7 +309,7 @@ static int write_temp(const struct dir_store *d, const char *temp, const void *p
 	return 0;
 }
 
-static int make_dirs(int base, const char *path, struct dr_err *err)
+int store_dir_make_parents(int base, const char *path, struct dr_err *err)
 {
 	char part[DIR_ITEM_TEXT];
 
@@ -314,7 +337,7 @@ static int place(const struct dir_store *d, const char *temp, const struct store
 			return 0;
 		if (errno != ENOENT)
 			break;
-		if (make_dirs(base, path, err) < 0)
+		if (store_dir_make_parents(base, path, err) < 0)
 			return -1;
 	}
 	return dr_fail_errno(err, "rename into place");
@@ -423,6 +446,7 @@ static void dir_close(struct store *st)
 
 static const struct store_ops dir_ops = {
 	.name = "dir",
+	.objects = &store_dir_objects,
 	.get = dir_get,
 	.peek = dir_peek,
 	.quarantine = dir_quarantine,
@@ -467,6 +491,23 @@ static int read_format(int root, struct dr_err *err)
 	return 0;
 }
 
+/* open_sub: a store made before there were users' objects has no place for them yet. */
+static int open_sub(int root, enum dir_sub sub, struct dr_err *err)
+{
+	dr_autofd int fd = -1;
+
+	for (unsigned round = 0; round < 2; round++) {
+		fd = openat(root, subs[sub], O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+		if (fd >= 0 || errno != ENOENT || sub != DIR_OBJECTS)
+			break;
+		if ((mkdirat(root, subs[sub], 0700) != 0 && errno != EEXIST) || fsync(root) != 0)
+			break;
+	}
+	if (fd < 0)
+		return dr_fail_errno(err, "open the store's %s", subs[sub]);
+	return DR_STEAL_FD(fd);
+}
+
 int store_dir_open(struct store **ret, const char *path, struct dr_err *err)
 {
 	struct dir_store *d = calloc(1, sizeof *d);
@@ -485,10 +526,9 @@ int store_dir_open(struct store **ret, const char *path, struct dr_err *err)
 	if (read_format(d->root, err) < 0)
 		return -1;
 	for (size_t i = 0; i < DIR_SUBS; i++) {
-		d->sub[i] =
-			openat(d->root, subs[i], O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+		d->sub[i] = open_sub(d->root, (enum dir_sub)i, err);
 		if (d->sub[i] < 0)
-			return dr_fail_errno(err, "open the store's %s", subs[i]);
+			return -1;
 	}
 	*ret = DR_STEAL(st);
 	return 0;

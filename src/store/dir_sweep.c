@@ -221,19 +221,27 @@ static int walk_domains(int base, unsigned shard, const struct walk *w, struct d
 	return rc;
 }
 
+int store_dir_walk(const struct dir_store *d, enum store_kind kind, unsigned shard,
+		   store_item_fn fn, void *arg, struct dr_err *err)
+{
+	const struct store_key any = {.kind = (char)kind};
+	const struct walk w = {.kind = kind, .fn = fn, .arg = arg};
+
+	return walk_domains(store_dir_base(d, &any), shard, &w, err);
+}
+
 int store_dir_each_item(struct store *st, unsigned shard, store_item_fn fn, void *arg,
 			struct dr_err *err)
 {
-	struct dir_store *d = store_dir_of(st);
-	struct walk chunks = {.kind = STORE_CHUNK, .fn = fn, .arg = arg};
-	struct walk blobs = {.kind = STORE_BLOB, .fn = fn, .arg = arg};
+	const struct dir_store *d = store_dir_of(st);
 
-	if (walk_domains(d->sub[DIR_CHUNKS], shard, &chunks, err) < 0)
+	if (store_dir_walk(d, STORE_CHUNK, shard, fn, arg, err) < 0)
 		return -1;
-	return walk_domains(d->sub[DIR_BLOBS], shard, &blobs, err);
+	return store_dir_walk(d, STORE_BLOB, shard, fn, arg, err);
 }
 
-/* is_aside: a name that dir_quarantine gives; what else lies there is somebody's own. */
+/* is_aside: a name that dir_quarantine gives. What else lies there is somebody's own; so is a
+ * user's object, which no import brings back: it stays until a person has looked at it. */
 static bool is_aside(const char *name)
 {
 	return dr_starts(name, "chunk~") || dr_starts(name, "blob~");

@@ -5,9 +5,8 @@
 #include <errno.h>
 #include <string.h>
 
-#include "store/store_internal.h"
+#include "store/mem_internal.h"
 #include "util/clock.h"
-#include "util/mutex.h"
 
 #include "util/banned.h"
 
@@ -30,25 +29,12 @@ struct mem_lease {
 	struct mem_lease *next;
 };
 
-struct mem_store {
-	struct store base;
-	/* Held by find() and by whoever holds a shard; taken before `lock`. */
-	struct dr_mutex gate;
-	struct dr_mutex lock; /* everything below */
-	struct mem_item *shards[STORE_SHARDS];
-	struct mem_lease *leases;
-	uint64_t serial;
-	uint64_t writes_left; /* 0: no limit */
-	bool sweeping;
-	bool full;
-};
-
 struct mem_txn {
 	struct store_txn base;
 	struct mem_lease *lease;
 };
 
-static struct mem_store *mem_of(struct store *st)
+struct mem_store *store_mem_of(struct store *st)
 {
 	return (struct mem_store *)st;
 }
@@ -80,7 +66,7 @@ static void unlink_locked(struct mem_item **at)
 static int mem_get(struct store *st, const struct store_key *key, size_t max, struct buf *ret,
 		   uint64_t *ret_tag, struct dr_err *err)
 {
-	struct mem_store *m = mem_of(st);
+	struct mem_store *m = store_mem_of(st);
 	const struct mem_item *item;
 	int rc = 0;
 
@@ -102,7 +88,7 @@ static int mem_get(struct store *st, const struct store_key *key, size_t max, st
 static int mem_peek(struct store *st, const struct store_key *key, struct store_seen *ret,
 		    struct dr_err *err)
 {
-	struct mem_store *m = mem_of(st);
+	struct mem_store *m = store_mem_of(st);
 	const struct mem_item *item;
 
 	(void)err;
@@ -122,7 +108,7 @@ static int mem_peek(struct store *st, const struct store_key *key, struct store_
 static int mem_quarantine(struct store *st, const struct store_key *key, uint64_t tag,
 			  struct dr_err *err)
 {
-	struct mem_store *m = mem_of(st);
+	struct mem_store *m = store_mem_of(st);
 	struct mem_item **at;
 	int rc = 0;
 
@@ -166,7 +152,7 @@ static int append_locked(struct mem_lease *lease, const struct store_key *record
 static int mem_begin(struct store *st, const char *lease, struct store_txn **ret,
 		     struct dr_err *err)
 {
-	struct mem_store *m = mem_of(st);
+	struct mem_store *m = store_mem_of(st);
 	dr_autofree struct mem_txn *tx = calloc(1, sizeof *tx);
 	dr_autofree struct mem_lease *l = calloc(1, sizeof *l);
 
@@ -191,7 +177,7 @@ static struct mem_txn *txn_of(struct store_txn *tx)
 
 static int mem_find(struct store_txn *base, const struct store_key *record, struct dr_err *err)
 {
-	struct mem_store *m = mem_of(base->st);
+	struct mem_store *m = store_mem_of(base->st);
 	struct store_key key;
 	int rc;
 
@@ -207,17 +193,24 @@ static int mem_find(struct store_txn *base, const struct store_key *record, stru
 	return rc;
 }
 
+int store_mem_room_locked(struct mem_store *m, struct dr_err *err)
+{
+	dr_assert_held(&m->lock);
+	if (!m->full && (m->writes_left == 0 || --m->writes_left > 0))
+		return 0;
+	m->full = true;
+	errno = ENOSPC;
+	return dr_fail_errno(err, "write");
+}
+
 static int add_locked(struct mem_store *m, struct mem_item *item, struct dr_err *err)
 {
 	struct mem_item **at = slot_locked(m, &item->key);
 
 	if (*at)
 		return 0;
-	if (m->full || (m->writes_left > 0 && --m->writes_left == 0)) {
-		m->full = true;
-		errno = ENOSPC;
-		return dr_fail_errno(err, "write");
-	}
+	if (store_mem_room_locked(m, err) < 0)
+		return -1;
 	item->tag = ++m->serial;
 	*at = item;
 	return 1;
@@ -226,7 +219,7 @@ static int add_locked(struct mem_store *m, struct mem_item *item, struct dr_err 
 static int mem_add(struct store_txn *base, const struct store_key *key, const void *p, size_t len,
 		   struct dr_err *err)
 {
-	struct mem_store *m = mem_of(base->st);
+	struct mem_store *m = store_mem_of(base->st);
 	struct mem_item *item = calloc(1, sizeof *item);
 	int rc;
 
@@ -249,7 +242,7 @@ static int mem_add(struct store_txn *base, const struct store_key *key, const vo
 
 static void mem_abandon(struct store_txn *base)
 {
-	struct mem_store *m = mem_of(base->st);
+	struct mem_store *m = store_mem_of(base->st);
 	struct mem_txn *tx = txn_of(base);
 
 	dr_lock(&m->lock);
@@ -267,7 +260,7 @@ static int mem_commit(struct store_txn *base, struct dr_err *err)
 
 static int mem_unlease(struct store *st, const char *lease, struct dr_err *err)
 {
-	struct mem_store *m = mem_of(st);
+	struct mem_store *m = store_mem_of(st);
 
 	(void)err;
 	dr_lock(&m->lock);
@@ -280,7 +273,7 @@ static int mem_unlease(struct store *st, const char *lease, struct dr_err *err)
 
 static int mem_lock_sweep(struct store *st, void **ret, struct dr_err *err)
 {
-	struct mem_store *m = mem_of(st);
+	struct mem_store *m = store_mem_of(st);
 	bool busy;
 
 	dr_lock(&m->lock);
@@ -295,7 +288,7 @@ static int mem_lock_sweep(struct store *st, void **ret, struct dr_err *err)
 
 static int mem_lock_shard(struct store *st, unsigned shard, void **ret, struct dr_err *err)
 {
-	struct mem_store *m = mem_of(st);
+	struct mem_store *m = store_mem_of(st);
 
 	(void)shard;
 	(void)err;
@@ -306,7 +299,7 @@ static int mem_lock_shard(struct store *st, unsigned shard, void **ret, struct d
 
 static void mem_unlock(struct store *st, void *lock)
 {
-	struct mem_store *m = mem_of(st);
+	struct mem_store *m = store_mem_of(st);
 
 	if (lock == &m->gate) {
 		dr_unlock(&m->gate);
@@ -325,7 +318,7 @@ struct lease_copy {
 
 static int mem_each_lease(struct store *st, store_lease_fn fn, void *arg, struct dr_err *err)
 {
-	struct mem_store *m = mem_of(st);
+	struct mem_store *m = store_mem_of(st);
 	dr_autofree struct lease_copy *copies = NULL;
 	size_t count = 0, n = 0;
 	int rc = 0;
@@ -358,7 +351,7 @@ static struct mem_lease **lease_locked(struct mem_store *m, const char *file)
 static int mem_read_lease(struct store *st, const char *file, store_record_fn fn, void *arg,
 			  struct dr_err *err)
 {
-	struct mem_store *m = mem_of(st);
+	struct mem_store *m = store_mem_of(st);
 	dr_autofree struct store_key *copies = NULL;
 	const struct mem_lease *l;
 	size_t count;
@@ -380,7 +373,7 @@ static int mem_read_lease(struct store *st, const char *file, store_record_fn fn
 
 static int mem_drop_lease(struct store *st, const char *file, struct dr_err *err)
 {
-	struct mem_store *m = mem_of(st);
+	struct mem_store *m = store_mem_of(st);
 	struct mem_lease **at, *l;
 
 	(void)err;
@@ -404,7 +397,7 @@ struct item_copy {
 static int mem_each_item(struct store *st, unsigned shard, store_item_fn fn, void *arg,
 			 struct dr_err *err)
 {
-	struct mem_store *m = mem_of(st);
+	struct mem_store *m = store_mem_of(st);
 	dr_autofree struct item_copy *copies = NULL;
 	size_t count = 0, n = 0;
 	int rc = 0;
@@ -429,7 +422,7 @@ static int mem_each_item(struct store *st, unsigned shard, store_item_fn fn, voi
 
 static int mem_remove(struct store *st, const struct store_key *key, struct dr_err *err)
 {
-	struct mem_store *m = mem_of(st);
+	struct mem_store *m = store_mem_of(st);
 	struct mem_item **at;
 
 	(void)err;
@@ -453,12 +446,13 @@ static int mem_tidy(struct store *st, uint64_t temp_seconds, uint64_t aside_seco
 
 static void mem_close(struct store *st)
 {
-	struct mem_store *m = mem_of(st);
+	struct mem_store *m = store_mem_of(st);
 	struct mem_lease *l;
 
 	for (size_t i = 0; i < STORE_SHARDS; i++)
 		while (m->shards[i])
 			unlink_locked(&m->shards[i]);
+	store_mem_drop_objects(m);
 	while ((l = m->leases)) {
 		m->leases = l->next;
 		lease_unref_locked(l);
@@ -470,6 +464,7 @@ static void mem_close(struct store *st)
 
 static const struct store_ops mem_ops = {
 	.name = "mem",
+	.objects = &store_mem_objects,
 	.get = mem_get,
 	.peek = mem_peek,
 	.quarantine = mem_quarantine,
@@ -507,7 +502,7 @@ int store_mem_open(struct store **ret, struct dr_err *err)
 static struct mem_item *item_of(struct store *st, const char *domain, bool blob,
 				const struct digest *id)
 {
-	struct mem_store *m = mem_of(st);
+	struct mem_store *m = store_mem_of(st);
 	struct mem_item *item;
 	struct store_key key;
 
@@ -537,7 +532,7 @@ void store_mem_age(struct store *st, const char *domain, bool blob, const struct
 
 void store_mem_fail_after(struct store *st, uint64_t n)
 {
-	struct mem_store *m = mem_of(st);
+	struct mem_store *m = store_mem_of(st);
 
 	assert(st->ops == &mem_ops);
 	dr_lock(&m->lock);

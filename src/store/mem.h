@@ -13,8 +13,8 @@ struct buf *store_mem_item(struct store *st, const char *domain, bool blob,
 /* store_mem_age: the item becomes this many seconds older. */
 void store_mem_age(struct store *st, const char *domain, bool blob, const struct digest *id,
 		   uint64_t seconds);
-/* store_mem_fail_after: the n-th put that has to write from now on, and every later one, fails with
- * LIMIT "no-space"; 0: none. */
+/* store_mem_fail_after: the n-th put or upload's write that has to write from now on, and every
+ * later one, fails with LIMIT "no-space"; 0: none. */
 void store_mem_fail_after(struct store *st, uint64_t n);
 
 #endif

@@ -6,13 +6,14 @@
  *            -> (the catalogue row is written) -> store_upload_close
  *   reader:  store_object_open -> store_object_read… | store_object_fd -> store_object_close
  *   owner of the row: store_object_remove when no row names the object any more
- *   sweeper: store_object_each, store_object_reap
+ *   sweeper: store_object_each, store_object_reap; checker: store_object_set_aside
  *
  * Unlike chunks and blobs, an object has a random key and exactly one owner, a catalogue row: it is
  * neither shared nor deduplicated, and goes as soon as its row does. It never changes after commit.
- * What fails or is abandoned leaves nothing; what dies with its process is removed by the sweeper,
- * which takes nothing that somebody still writes: the writer holds it (a lock, in the directory
- * driver) from begin to close. An open reader goes on reading what was removed.
+ * Before commit it has no name: what fails, is abandoned or dies with its process leaves nothing.
+ * What dies between commit and row is removed by the sweeper, which takes nothing that a writer
+ * still holds (a lock, in the directory driver) until it closes. An open reader goes on reading
+ * what was removed.
  *
  * Any thread; one upload is used by one thread at a time. Spec: docs/formats/store.md. */
 #ifndef DR_STORE_OBJECT_H
@@ -29,7 +30,8 @@ struct store_object;
 int store_upload_begin(struct store *st, const char *domain, struct store_upload **ret,
 		       struct dr_err *err) DR_MUST_CHECK;
 /* store_upload_write: len bytes at pos, in any order; what lies between reads as zeros.
- * LIMIT "no-space"; IO. After a failure the upload can only be closed. */
+ * LIMIT "no-space" or "too-large" (no file can be that long); IO. After a failure the upload can
+ * only be closed. */
 int store_upload_write(struct store_upload *u, const void *p, size_t len, uint64_t pos,
 		       struct dr_err *err) DR_MUST_CHECK;
 /* store_upload_read: what was written so far, for whoever must hash it again. Count, 0 at the end.
@@ -62,8 +64,13 @@ void store_object_close(struct store_object *o); /* NULL is fine */
 int store_object_remove(struct store *st, const char *domain, const struct digest *key,
 			struct dr_err *err) DR_MUST_CHECK;
 
-/* store_object_each: fn for every object whose key begins with the byte `shard`, committed or being
- * written; fn's -1 ends it. */
+/* store_object_set_aside: move a damaged object to where a person may look at it; nobody reads it
+ * any more. 1 moved, 0 it was not there. */
+int store_object_set_aside(struct store *st, const char *domain, const struct digest *key,
+			   struct dr_err *err) DR_MUST_CHECK;
+
+/* store_object_each: fn for every committed object whose key begins with the byte `shard`, whether
+ * it has a row or is about to get one; fn's -1 ends it. */
 int store_object_each(struct store *st, unsigned shard,
 		      int (*fn)(void *arg, const char *domain, const struct digest *key,
 				uint64_t bytes, struct dr_err *err),
@@ -75,5 +82,10 @@ int store_object_reap(struct store *st, const char *domain, const struct digest 
 		      void *arg, struct dr_err *err) DR_MUST_CHECK;
 
 DR_DEFINE_CLEANUP(struct store_object, store_object_close);
+
+static inline void store_upload_abandonp(struct store_upload **u)
+{
+	store_upload_close(*u, false);
+}
 
 #endif

@@ -11,6 +11,7 @@
 #include <stdatomic.h>
 
 #include "store/collect.h"
+#include "store/object.h"
 #include "store/store.h"
 
 #define STORE_SHARDS 256 /* by the first byte of the id */
@@ -32,6 +33,8 @@ enum store_kind {
 	STORE_ADDED_CHUNK = 'C', /* written by this transaction: taken out when its commit fails */
 	STORE_ADDED_BLOB = 'B',
 	STORE_HELD = 'h', /* a manifest blob, and what it refers to */
+	/* Never in leases: */
+	STORE_OBJECT = 'o',
 };
 
 /* One state of one item: another tag means that the item has been replaced since. */
@@ -57,8 +60,48 @@ typedef int (*store_record_fn)(void *arg, const struct store_key *record, struct
 typedef int (*store_item_fn)(void *arg, const struct store_key *key, uint64_t bytes,
 			     uint64_t age_seconds, struct dr_err *err);
 
+/* The bases of what a driver makes of an upload and of an open object. */
+struct store_upload {
+	struct store *st;
+	bool failed;
+	bool committed;
+};
+
+struct store_object {
+	struct store *st;
+};
+
+/* What a driver does with users' objects; as the functions of store/object.h of the same name,
+ * whose callers object.c has checked. Keys are of kind STORE_OBJECT. */
+struct store_object_ops {
+	int (*begin)(struct store *st, const char *domain, struct store_upload **ret,
+		     struct dr_err *err);
+	int (*write)(struct store_upload *u, const void *p, size_t len, uint64_t pos,
+		     struct dr_err *err);
+	ssize_t (*read_back)(struct store_upload *u, void *buf, size_t len, uint64_t pos,
+			     struct dr_err *err);
+	int (*upload_fd)(const struct store_upload *u);
+	int (*commit)(struct store_upload *u, struct digest *ret_key, uint64_t *ret_bytes,
+		      struct dr_err *err);
+	void (*end)(struct store_upload *u, bool keep);
+	int (*open)(struct store *st, const struct store_key *key, struct store_object **ret,
+		    uint64_t *ret_bytes, struct dr_err *err);
+	ssize_t (*read)(const struct store_object *o, void *buf, size_t len, uint64_t pos,
+			struct dr_err *err);
+	int (*fd)(const struct store_object *o);
+	void (*close)(struct store_object *o);
+	int (*remove)(struct store *st, const struct store_key *key, struct dr_err *err);
+	int (*set_aside)(struct store *st, const struct store_key *key, struct dr_err *err);
+	int (*each)(struct store *st, unsigned shard, store_item_fn fn, void *arg,
+		    struct dr_err *err);
+	int (*reap)(struct store *st, const struct store_key *key,
+		    int (*wanted)(void *arg, const struct digest *key, struct dr_err *err),
+		    void *arg, struct dr_err *err);
+};
+
 struct store_ops {
 	const char *name;
+	const struct store_object_ops *objects;
 	/* get: the item's bytes, unverified; `ret` is empty on entry. NOT_FOUND; CORRUPT (something
 	 * strange bears the name); LIMIT (longer than max); IO. *ret_tag is set whenever there is
 	 * an item that can be told from its successor. */

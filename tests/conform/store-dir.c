@@ -72,5 +72,5 @@ int main(void)
 		.age = age,
 	};
 
-	return store_conform(&driver);
+	return store_conform(&driver) + store_conform_objects(&driver);
 }

@@ -26,7 +26,8 @@ struct store_driver {
 		    unsigned seconds);
 };
 
-/* The exit code of the test program. */
+/* The number of tests that failed: of chunks and blobs, and of users' objects. */
 int store_conform(const struct store_driver *driver);
+int store_conform_objects(const struct store_driver *driver);
 
 #endif
