@@ -9,9 +9,10 @@
 
 enum acl_kind { ACL_READ, ACL_WRITE };
 
-/* acl_clean: the normal form of a header's value ("" clears). INVALID, reason "acl", naming the
- * element: unknown designators, an empty element, referrer elements in a write ACL, an element that
- * is neither .r:…, .rlistings, acc-…, acc-…:cli-…, acc-…:usr-…, acc-…:* nor *:*. */
+/* acl_clean: the normal form of a header's value ("" clears), appended to ret: no blanks, no empty
+ * elements, `.ref:`, `.referer:` and `.referrer:` written `.r:`, `*.domain` written `.domain`.
+ * INVALID, reason "acl", naming the element: unknown designators, referrer elements in a write ACL,
+ * an element that is neither .r:…, .rlistings, acc-…, acc-…:cli-…, acc-…:usr-…, acc-…:* nor *:*. */
 int acl_clean(enum acl_kind kind, const char *value, struct buf *ret, struct dr_err *err)
 	DR_MUST_CHECK;
 
@@ -23,8 +24,9 @@ struct acl_grant {
 /* acl_grants: by identity or by referrer. `.r:` grants objects, and listings only together with
  * `.rlistings`; identity grants both. Of referrer elements the last that matches decides, as in
  * Swift; a referrer's denial never takes what an identity grants.
+ *   acl      in normal form; NULL or "" grants nothing
  *   who      kind NONE: anonymous
- *   referer  the header's value; NULL or "" */
+ *   referer  the header's value; NULL or "": its host is "unknown", as in Swift */
 struct acl_grant acl_grants(const char *acl, const struct principal *who, const char *referer);
 
 #endif

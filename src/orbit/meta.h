@@ -17,12 +17,15 @@ struct meta {
 	}
 
 void meta_done(struct meta *m);
+/* meta_parse: replaces what `m` holds. INVALID: a line that meta_set() would refuse or that has no
+ * value; a name that is there twice. */
 int meta_parse(struct meta *m, const char *text, struct dr_err *err) DR_MUST_CHECK;
 const char *meta_text(const struct meta *m); /* borrowed until the next change */
 /* meta_get: the value is copied into ret (cut at size); false when there is none. */
 bool meta_get(const char *text, const char *name, char *ret, size_t size);
-/* meta_set: value NULL or "" removes. The name is spelled as Swift answers it: every part between
- * hyphens with one capital. INVALID: a control character, a malformed name. */
+/* meta_set: value NULL or "" removes. The name is spelled as Swift answers it: a letter is a
+ * capital unless it follows a letter. INVALID, reason "metadata": a control character, bytes that
+ * are no UTF-8, a name that is no token (RFC 9110 section 5.6.2). */
 int meta_set(struct meta *m, const char *name, const char *value, struct dr_err *err) DR_MUST_CHECK;
 /* meta_drop: remove every name that begins with `prefix`. */
 void meta_drop(struct meta *m, const char *prefix);

@@ -30,7 +30,8 @@ enum tempurl_verdict {
 	TEMPURL_BY_CONTAINER,
 };
 
-/* tempurl_present: any of its parameters is there. */
+/* tempurl_present: a signature or an expiry is there; as in Swift, a request without both is no
+ * temporary URL whatever else its query holds. */
 bool tempurl_present(const struct tempurl *t);
 /* tempurl_verify: constant in time over all keys, whichever matches.
  *   method  "GET" …; HEAD is also allowed by a GET, PUT or POST signature
