@@ -36,7 +36,7 @@ static void verdict(struct diagnosis *d, const char *what, int rc, const struct 
 
 static void check_helpers(struct diagnosis *d)
 {
-	static const char *const programs[] = {"darkroom-import", "darkroom-fetch",
+	static const char *const programs[] = {"darkroom-import", "darkroom-fetch", "darkroom-read",
 					       "darkroom-decode", "darkroom-commit"};
 	char path[4096];
 

@@ -1,19 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * darkroom-fetch: the process that has the network and nothing else. One per import.
- *
- *   fd 3  the work order: spec lines (util/spec), read to the end and closed
- *   fd 4  report: one line per event, each written at once
- *           begin total=N|- proven=0|1 etag=yes|no
- *           retry attempt=N reason=WORD
- *         and last exactly one of
- *           done bytes=N sha256=HEX [md5=HEX|sha512=HEX] length_proven=0|1
- *           fail code=CODE reason=WORD msg=TEXT
- *         (ingest/report.h says how values are encoded)
- *   fd 5  the ring (ring/ring.h) that the bytes go into
- *
- * The report's last line comes before the end of the ring, and says the same. Exit status 0 after
- * "done", 1 after "fail", 2 when there was nobody to report to.
+ * darkroom-fetch: the process that has the network and nothing else. One per import; its report and
+ * its ring are helpers/outlet.h's, with one line more:
+ *   retry attempt=N reason=WORD
  *
  * Order keys: url; checksum; allow, deny (repeated); ports; nat64; max_bytes, connect_ms,
  * first_byte_ms, stall_seconds, stall_bytes, total_seconds, attempts, backoff_ms; user_agent;
@@ -30,11 +19,10 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "helpers/outlet.h"
 #include "ingest/helper.h"
-#include "ingest/report.h"
-#include "ring/ring.h"
 #include "transport/http.h"
-#include "util/checked.h"
+#include "util/buf.h"
 #include "util/cleanup.h"
 #include "util/io.h"
 #include "util/num.h"
@@ -44,74 +32,18 @@
 
 #include "util/banned.h"
 
-#define FD_ORDER HELPER_FD_SPEC
-#define FD_REPORT HELPER_FD_REPORT
-#define FD_RING HELPER_FD_RING_IN
 #define ADDRESS_SPACE_BYTES ((rlim_t)512 << 20) /* beside the ring */
 #define OPEN_FILES 64
 
-/* The ring, and how much of its current slot is filled. */
-struct outlet {
-	struct ring *ring;
-	uint8_t *slot; /* borrowed; NULL: none reserved */
-	size_t filled;
-	uint64_t done;
-};
-
-static int report(const struct buf *line, struct dr_err *err)
-{
-	if (buf_check(line, err) < 0)
-		return -1;
-	return dr_write_all(FD_REPORT, line->p, line->len, err);
-}
-
-static int outlet_begin(void *arg, uint64_t total, bool proven, bool etag, struct dr_err *err)
-{
-	struct outlet *o = arg;
-	dr_autobuf struct buf line = BUF_INIT;
-
-	buf_puts(&line, "begin total=");
-	if (total == TRANSPORT_TOTAL_UNKNOWN)
-		buf_putc(&line, '-');
-	else
-		buf_printf(&line, "%llu", (unsigned long long)total);
-	buf_printf(&line, " proven=%d etag=%s\n", proven, etag ? "yes" : "no");
-	if (total != TRANSPORT_TOTAL_UNKNOWN)
-		ring_set_fact(o->ring, RING_FACT_SOURCE_TOTAL, total);
-	ring_set_fact(o->ring, RING_FACT_LENGTH_PROVEN, proven);
-	return report(&line, err);
-}
-
-static int outlet_data(void *arg, const void *p, size_t len, struct dr_err *err)
-{
-	struct outlet *o = arg;
-	const uint8_t *at = p;
-	size_t size = ring_slot_bytes(o->ring), n;
-
-	for (; len > 0; at += n, len -= n) {
-		if (!o->slot && ring_reserve(o->ring, &o->slot, err) < 0)
-			return -1;
-		n = dr_min_size(len, size - o->filled);
-		memcpy(o->slot + o->filled, at, n);
-		o->filled += n;
-		o->done += n;
-		if (o->filled < size)
-			continue;
-		ring_publish(o->ring, o->filled);
-		o->slot = NULL;
-		o->filled = 0;
-	}
-	ring_set_fact(o->ring, RING_FACT_SOURCE_DONE, o->done);
-	return 0;
-}
-
-static int outlet_retry(void *arg, unsigned attempt, const char *reason, struct dr_err *err)
+static int on_retry(void *arg, unsigned attempt, const char *reason, struct dr_err *err)
 {
 	dr_autobuf struct buf line = BUF_INIT;
 
 	(void)arg;
 	buf_printf(&line, "retry attempt=%u reason=%s\n", attempt, *reason ? reason : "-");
-	return report(&line, err);
+	if (buf_check(&line, err) < 0)
+		return -1;
+	return dr_write_all(HELPER_FD_REPORT, line.p, line.len, err);
 }
 
 /* What an attacker in this process would reach for next. */
@@ -274,7 +206,7 @@ static int isolate(struct dr_err *err)
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) != 0 ||
 	    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
 		return dr_fail_errno(err, "prctl");
-	if (close_range(FD_RING + 1, ~0U, 0) != 0)
+	if (close_range(HELPER_FD_RING_IN + 1, ~0U, 0) != 0)
 		return dr_fail_errno(err, "close_range");
 	/* The environment has proxies, resolver options, trust stores, locales.
 	 * NOLINTNEXTLINE(concurrency-mt-unsafe): there is no other thread yet */
@@ -330,16 +262,16 @@ static int read_policy(const struct spec *s, struct transport_policy *p, struct 
 	return transport_policy_deny_own(p, err);
 }
 
-static int fetch(const struct spec *s, struct outlet *o, struct transport_checksum *checksum,
-		 struct transport_result *ret, struct dr_err *err)
+static int fetch(const struct spec *s, struct outlet *o, struct transport_result *ret,
+		 struct dr_err *err)
 {
 	const struct transport_sink sink = {
-		.arg = o, .begin = outlet_begin, .data = outlet_data, .retry = outlet_retry};
+		.arg = o, .begin = outlet_begin, .data = outlet_data, .retry = on_retry};
 	DR_CLEANUP(transport_policy_done) struct transport_policy policy;
 	struct transport_order order = {
 		.url = spec_get(s, "url", ""),
 		.policy = &policy,
-		.checksum = *checksum->hex ? checksum : NULL,
+		.checksum = outlet_checksum(o),
 		.user_agent = spec_get(s, "user_agent", "Darkroom/" DR_VERSION),
 		.ca_file = spec_get(s, "ca_file", NULL),
 	};
@@ -351,61 +283,24 @@ static int fetch(const struct spec *s, struct outlet *o, struct transport_checks
 		return -1;
 	if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
 		return dr_fail(err, DR_IO, "libcurl does not start");
-	if (transport_fetch(&order, &sink, ret, err) < 0)
-		return -1;
-	if (o->filled > 0)
-		ring_publish(o->ring, o->filled);
-	return 0;
+	return transport_fetch(&order, &sink, ret, err);
 }
 
-static void describe(struct buf *line, const struct transport_checksum *c,
-		     const struct transport_result *r, const struct dr_err *err)
-{
-	if (dr_err_is_set(err)) {
-		report_describe_failure(line, err);
-		return;
-	}
-	buf_printf(line, "done bytes=%llu sha256=%s ", (unsigned long long)r->bytes, r->sha256);
-	if (*c->hex && c->kind != HASH_SHA256)
-		buf_printf(line, "%s=%s ", hash_kind_name(c->kind), r->checksum);
-	buf_printf(line, "length_proven=%d", r->length_proven);
-}
-
-static int work(struct outlet *o, struct transport_checksum *checksum, struct transport_result *ret,
-		struct dr_err *err)
+static int work(struct outlet *o, struct transport_result *ret, struct dr_err *err)
 {
 	DR_CLEANUP(spec_freep) struct spec *order = NULL;
-	const char *text;
 
-	if (isolate(err) < 0 || spec_read_fd(&order, FD_ORDER, err) < 0)
+	if (isolate(err) < 0 || outlet_open(o, &order, err) < 0)
 		return -1;
-	close(FD_ORDER);
-	if (ring_attach(&o->ring, FD_RING, err) < 0)
-		return -1;
-	close(FD_RING);
-	text = spec_get(order, "checksum", NULL);
-	if (text && transport_checksum_parse(checksum, text, err) < 0)
-		return -1;
-	return fetch(order, o, checksum, ret, err);
+	return fetch(order, o, ret, err);
 }
 
 int main(void)
 {
 	struct outlet outlet = {0};
-	struct transport_checksum checksum = {0};
 	struct transport_result result = {0};
-	struct dr_err err = DR_ERR_INIT, unheard = DR_ERR_INIT;
-	dr_autobuf struct buf line = BUF_INIT;
+	struct dr_err err = DR_ERR_INIT;
 
-	(void)!work(&outlet, &checksum, &result, &err);
-	describe(&line, &checksum, &result, &err);
-	buf_putc(&line, '\n');
-	if (report(&line, &unheard) < 0 && !dr_err_is_set(&err))
-		err = unheard;
-	if (outlet.ring)
-		ring_finish(outlet.ring, &err, NULL);
-	ring_detach(outlet.ring);
-	if (dr_err_is_set(&unheard))
-		return 2;
-	return dr_err_is_set(&err) ? 1 : 0;
+	(void)!work(&outlet, &result, &err);
+	return outlet_close(&outlet, &result, &err);
 }

@@ -2,6 +2,8 @@
  *
  * darkroom-import: one import's launcher and supervisor. It is started by exec, never held a secret
  * but the source's URL, runs no thread and parses nothing foreign but bounded report lines.
+ * Of a source that the daemon has itself it finds the pipe, and starts darkroom-read on it in place
+ * of darkroom-fetch.
  *
  *   control (EOF = cancel) --.        .--> darkroom-fetch --ring--> darkroom-decode --ring--.
  *   work order --------------+--> import                                                     |
@@ -107,8 +109,6 @@ static int sub_spec(const struct spec *all, const char *prefix, struct buf *ret,
 static int start_child(struct import *im, enum child_kind kind, struct helper_start *hs,
 		       bool reports, struct dr_err *err)
 {
-	static const char *const programs[CHILDREN] = {"darkroom-fetch", "darkroom-decode",
-						       "darkroom-commit"};
 	struct child *c = &im->children[kind];
 	dr_autobuf struct buf spec = BUF_INIT;
 	dr_autofd int writer = -1;
@@ -122,7 +122,6 @@ static int start_child(struct import *im, enum child_kind kind, struct helper_st
 		c->report = pipes[0];
 		writer = pipes[1];
 	}
-	hs->program = programs[kind];
 	hs->spec = buf_str(&spec);
 	hs->report = writer;
 	c->pid = helper_spawn(hs, err);
@@ -151,12 +150,25 @@ static int start_all(struct import *im, struct dr_err *err)
 	dr_autofd int source = ring_create(SOURCE_SLOTS, SOURCE_SLOT_BYTES, err);
 	dr_autofd int disk = ring_create(DISK_SLOTS, DISK_SLOT_BYTES, err);
 	dr_autofd int scratch = -1;
-	struct helper_start fetch = {
-		.ring_in = source, .ring_out = -1, .scratch = -1, .drop_user = true};
-	struct helper_start decode = {.ring_in = source, .ring_out = disk, .drop_user = true};
-	struct helper_start commit = {.ring_in = disk, .ring_out = -1, .scratch = -1};
+	dr_autofd int given = -1;
+	struct helper_start fetch = {.program = "darkroom-fetch",
+				     .ring_in = source,
+				     .ring_out = -1,
+				     .scratch = -1,
+				     .drop_user = true};
+	struct helper_start decode = {.program = "darkroom-decode",
+				      .ring_in = source,
+				      .ring_out = disk,
+				      .drop_user = true};
+	struct helper_start commit = {
+		.program = "darkroom-commit", .ring_in = disk, .ring_out = -1, .scratch = -1};
 
 	read_limits(im);
+	if (spec_get(im->spec, "source", NULL)) {
+		/* Not kept: when darkroom-read is gone, its writer is to see that. */
+		fetch.scratch = given = IMPORT_FD_SOURCE;
+		fetch.program = "darkroom-read";
+	}
 	if (source < 0 || disk < 0 || ring_attach(&im->source, source, err) < 0 ||
 	    ring_attach(&im->disk, disk, err) < 0)
 		return -1;
@@ -546,9 +558,8 @@ int main(void)
 	struct dr_err err = DR_ERR_INIT;
 
 	signal(SIGPIPE, SIG_IGN);
-	if (prctl(PR_SET_DUMPABLE, 0) != 0 || close_range(IMPORT_FD_CONTROL + 1, ~0U, 0) != 0 ||
-	    fcntl(IMPORT_FD_REPORT, F_SETFD, FD_CLOEXEC) != 0 ||
-	    fcntl(IMPORT_FD_CONTROL, F_SETFD, FD_CLOEXEC) != 0)
+	if (prctl(PR_SET_DUMPABLE, 0) != 0 || close_range(IMPORT_FD_SOURCE + 1, ~0U, 0) != 0 ||
+	    close_range(IMPORT_FD_REPORT, IMPORT_FD_SOURCE, CLOSE_RANGE_CLOEXEC) != 0)
 		return 2;
 	for (int i = 0; i < CHILDREN; i++)
 		im.children[i].report = im.children[i].pidfd = -1;

@@ -16,9 +16,10 @@
 enum helper_fd {
 	HELPER_FD_SPEC = 3,    /* work order: key=value lines (util/spec), read to its end */
 	HELPER_FD_REPORT = 4,  /* report lines go here */
-	HELPER_FD_RING_IN = 5, /* darkroom-fetch: the ring it fills */
+	HELPER_FD_RING_IN = 5, /* darkroom-fetch, darkroom-read: the ring it fills */
 	HELPER_FD_RING_OUT = 6,
-	HELPER_FD_SCRATCH = 7, /* unnamed, empty, read-write file; only for darkroom-decode */
+	HELPER_FD_SCRATCH = 7, /* darkroom-decode: an unnamed, empty, read-write file */
+	HELPER_FD_SOURCE = 7,  /* darkroom-read: the pipe it reads */
 	HELPER_FD_LAST = 7,
 };
 
@@ -27,13 +28,15 @@ enum import_fd {
 	IMPORT_FD_SPEC = 3,
 	IMPORT_FD_REPORT = 4,
 	IMPORT_FD_CONTROL = 5, /* end of file = cancel: the owner is gone or does not want it */
+	IMPORT_FD_SOURCE = 6,  /* the source as a pipe, when the order has source=given */
 };
 
 struct helper_start {
 	const char *program; /* "darkroom-decode", looked for beside or under the caller's binary */
 	const char *spec;    /* the work order, written before the helper can block on it */
-	int report, ring_in, ring_out, scratch; /* borrowed; -1 = /dev/null */
-	bool drop_user;                         /* to `nobody` when we are root */
+	/* borrowed; -1 = /dev/null; scratch: or darkroom-read's source */
+	int report, ring_in, ring_out, scratch;
+	bool drop_user; /* to `nobody` when we are root */
 };
 
 /* helper_path: where a helper program is: $DARKROOM_LIBEXEC, then beside this binary, then

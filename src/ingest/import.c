@@ -38,7 +38,12 @@ static void write_order(const struct import_order *o, struct buf *b)
 	spec_put_u64(b, "decoder_cpu", o->decoder_cpu);
 	spec_put_u64(b, "decoder_cpu_data", o->decoder_cpu_data);
 	spec_put_u64(b, "decoder_cpu_holes", o->decoder_cpu_holes);
-	spec_put(b, "fetch.url", o->url);
+	if (o->source) {
+		spec_put(b, "source", "given");
+		spec_put_u64(b, "fetch.bytes", o->source->bytes);
+	} else {
+		spec_put(b, "fetch.url", o->url);
+	}
 	if (o->checksum && *o->checksum)
 		spec_put(b, "fetch.checksum", o->checksum);
 	for (size_t i = 0; o->allow && o->allow[i]; i++)
@@ -151,8 +156,13 @@ static void take_line(void *arg, const char *line)
 	}
 }
 
-/* spawn: darkroom-import with its three descriptors. posix_spawn does not copy this process. */
-static int spawn(int order, int report, int control, pid_t *ret, struct dr_err *err)
+/* The launcher's ends of what it is given; source -1: none. */
+struct ends {
+	int order, report, control, source;
+};
+
+/* spawn: darkroom-import with its descriptors. posix_spawn does not copy this process. */
+static int spawn(const struct ends *e, pid_t *ret, struct dr_err *err)
 {
 	char path[4096];
 	char *const argv[] = {(char *)(uintptr_t) "darkroom-import", NULL};
@@ -174,9 +184,11 @@ static int spawn(int order, int report, int control, pid_t *ret, struct dr_err *
 	sigemptyset(&none);
 	rc = posix_spawn_file_actions_init(&fa);
 	rc |= posix_spawnattr_init(&attr);
-	rc |= posix_spawn_file_actions_adddup2(&fa, order, IMPORT_FD_SPEC);
-	rc |= posix_spawn_file_actions_adddup2(&fa, report, IMPORT_FD_REPORT);
-	rc |= posix_spawn_file_actions_adddup2(&fa, control, IMPORT_FD_CONTROL);
+	rc |= posix_spawn_file_actions_adddup2(&fa, e->order, IMPORT_FD_SPEC);
+	rc |= posix_spawn_file_actions_adddup2(&fa, e->report, IMPORT_FD_REPORT);
+	rc |= posix_spawn_file_actions_adddup2(&fa, e->control, IMPORT_FD_CONTROL);
+	if (e->source >= 0)
+		rc |= posix_spawn_file_actions_adddup2(&fa, e->source, IMPORT_FD_SOURCE);
 	rc |= posix_spawnattr_setsigmask(&attr, &none);
 	rc |= posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGMASK);
 	if (rc == 0)
@@ -198,7 +210,13 @@ static int high_pipe(int ret[static 2], struct dr_err *err)
 		ret[i] = fcntl(p[i], F_DUPFD_CLOEXEC, 16);
 		close(p[i]);
 	}
-	return ret[0] < 0 || ret[1] < 0 ? dr_fail_errno(err, "pipe") : 0;
+	if (ret[0] >= 0 && ret[1] >= 0)
+		return 0;
+	dr_fail_errno(err, "pipe");
+	for (int i = 0; i < 2; i++)
+		if (ret[i] >= 0)
+			close(ret[i]);
+	return -1;
 }
 
 static int order_fd(const struct import_order *o, struct dr_err *err)
@@ -242,43 +260,72 @@ static void listen_to(struct listener *l, int report, int *control, pid_t pid,
 	}
 }
 
+/* launch: the launcher, and what feeds it. *ret_report and *ret_control are our ends. */
+static int launch(const struct import_order *o, pid_t *ret, int *ret_report, int *ret_control,
+		  struct feed **ret_feed, struct dr_err *err)
+{
+	dr_autofd int order = order_fd(o, err);
+	dr_autofd int report = -1;
+	dr_autofd int control = -1;
+	dr_autofd int source = -1;
+	int p[2];
+
+	if (order < 0 || high_pipe(p, err) < 0)
+		return -1;
+	*ret_report = p[0];
+	report = p[1];
+	if (high_pipe(p, err) < 0)
+		return -1;
+	control = p[0];
+	*ret_control = p[1];
+	if (o->source) {
+		if (high_pipe(p, err) < 0)
+			return -1;
+		source = p[0];
+		if (feed_start(ret_feed, o->source, p[1], err) < 0)
+			return -1;
+	}
+	return spawn(&(struct ends){order, report, control, source}, ret, err);
+}
+
+/* verdict: of an import that is over. */
+static int verdict(const struct listener *l, struct dr_err *err)
+{
+	if (dr_err_is_set(&l->failure)) {
+		*err = l->failure;
+		return -1;
+	}
+	if (!l->ok || !l->fetched || !l->committed)
+		return dr_fail(err, DR_IO, "the import process ended without a result");
+	return 0;
+}
+
 int import_run(const struct import_order *o, import_progress *progress, void *arg,
 	       struct import_result *ret, struct dr_err *err)
 {
 	struct listener l = {.facts = {UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX, 0},
 			     .result = ret};
-	dr_autofd int order = -1;
 	dr_autofd int report = -1;
 	dr_autofd int control = -1;
-	int out[2] = {-1, -1}, in[2] = {-1, -1};
+	struct dr_err unread = DR_ERR_INIT;
+	struct feed *feed = NULL;
 	pid_t pid = 0;
 	int rc;
 
 	memset(ret, 0, sizeof *ret);
-	order = order_fd(o, err);
-	if (order < 0 || high_pipe(out, err) < 0)
-		return -1;
-	report = out[0];
-	rc = high_pipe(in, err);
+	rc = launch(o, &pid, &report, &control, &feed, err);
 	if (rc == 0) {
-		control = in[1];
-		rc = spawn(order, out[1], in[0], &pid, err);
-		close(in[0]);
+		listen_to(&l, report, &control, pid, progress, arg);
+		/* Whoever has been heard out, or talks nonsense, has no reason to go on. */
+		if (control >= 0)
+			close(DR_STEAL_FD(control));
+		while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+			;
 	}
-	close(out[1]);
-	if (rc < 0)
-		return -1;
-	listen_to(&l, report, &control, pid, progress, arg);
-	/* Whoever has been heard out, or talks nonsense, has no reason to go on. */
-	if (control >= 0)
-		close(DR_STEAL_FD(control));
-	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
-		;
-	if (dr_err_is_set(&l.failure)) {
-		*err = l.failure;
+	/* What could not be read is why whoever waited for it has failed. */
+	if (feed_end(feed, &unread) < 0 && rc == 0) {
+		*err = unread;
 		return -1;
 	}
-	if (!l.ok || !l.fetched || !l.committed)
-		return dr_fail(err, DR_IO, "the import process ended without a result");
-	return 0;
+	return rc < 0 ? -1 : verdict(&l, err);
 }

@@ -9,15 +9,17 @@
 #include <stdint.h>
 
 #include "digest/digest.h"
+#include "ingest/feed.h"
 #include "util/err.h"
 
 struct import_order {
 	const char *url;
-	const char *checksum;     /* "sha256:…" or "" */
-	const char *const *allow; /* NULL-terminated; may be NULL */
-	const char *const *deny;  /* likewise */
-	const char *ports;        /* "80,443,…" */
-	bool nat64;               /* 64:ff9b::/96 leads to IPv4 */
+	const struct import_source *source; /* in place of what is at the URL; NULL: fetch it */
+	const char *checksum;               /* "sha256:…" or "" */
+	const char *const *allow;           /* NULL-terminated; may be NULL */
+	const char *const *deny;            /* likewise */
+	const char *ports;                  /* "80,443,…" */
+	bool nat64;                         /* 64:ff9b::/96 leads to IPv4 */
 	/* of the source: requests, wait between them, limits of each */
 	uint64_t attempts, backoff_seconds, connect_seconds, first_byte_seconds;
 	const char *store; /* store URL, "dir:/path" */

@@ -373,6 +373,25 @@ static int quota_left(struct running *run, const struct account *acc, uint64_t *
 	return 0;
 }
 
+/* run_order: on what is at the URL, or on what we have ourselves under it: opened once, it stays
+ * what it is until the import is over. */
+static int run_order(struct running *run, struct import_order *o, struct import_result *res,
+		     struct dr_err *err)
+{
+	const struct job_config *cfg = &run->runner->cfg;
+	struct import_source own;
+	int rc = cfg->open_own ? cfg->open_own(cfg->own_arg, o->url, &own, err) : 0;
+
+	if (rc < 0)
+		return -1;
+	if (rc == 0)
+		return import_run(o, on_progress, run, res, err);
+	o->source = &own;
+	rc = import_run(o, on_progress, run, res, err);
+	own.close(own.arg);
+	return rc;
+}
+
 static int import(struct running *run, struct import_result *res, struct dr_err *err)
 {
 	const struct job_config *cfg = &run->runner->cfg;
@@ -401,7 +420,7 @@ static int import(struct running *run, struct import_result *res, struct dr_err 
 		o.virtual_bytes = acc.limits.virtual_bytes;
 	if (acc.limits.upload_bytes)
 		o.upload_bytes = acc.limits.upload_bytes;
-	return import_run(&o, on_progress, run, res, err);
+	return run_order(run, &o, res, err);
 }
 
 static void *import_main(void *arg)

@@ -30,6 +30,11 @@ struct job_config {
 	uint64_t spool_reserve;        /* bytes left free; at most a 16th of the file system */
 	bool dedup_global;
 	struct import_order order; /* the template: store, spool, limits, policy, threads */
+	/* open_own: a source that this service has itself (hardening.md section 2.4), asked of
+	 * every URL before it is fetched. 1 and *ret filled, 0 it is none of ours, -1 with the
+	 * verdict that a fetch would have come to. Any thread; may be NULL. */
+	int (*open_own)(void *arg, const char *url, struct import_source *ret, struct dr_err *err);
+	void *own_arg;
 };
 
 int job_runner_start(struct job_runner **ret, const struct job_config *cfg, struct dr_err *err)

@@ -130,12 +130,24 @@ static int build_policy(const struct library *l, struct transport_policy *p, str
 	return transport_policy_deny_own(p, err);
 }
 
-/* check_url: for a good sentence now; the defence is at the connection (hardening.md section 2.1).
+static bool is_own(const struct library *l, const struct transport_url *u)
+{
+	struct transport_url own;
+	struct dr_err err = DR_ERR_INIT;
+
+	return l->public_url && *l->public_url &&
+	       transport_url_parse(&own, l->public_url, &err) == 0 &&
+	       transport_url_same_origin(u, &own);
+}
+
+/* check_url: for a good sentence now; the defence is at the connection (hardening.md section 2.1),
+ * and for URLs of our own at the signature.
  */
 static int check_url(struct problems *pr, const struct library *l, const char *url,
 		     struct dr_err *err)
 {
 	DR_CLEANUP(transport_policy_done) struct transport_policy policy;
+	struct transport_url u;
 	struct dr_err e = DR_ERR_INIT;
 
 	transport_policy_init(&policy);
@@ -143,7 +155,8 @@ static int check_url(struct problems *pr, const struct library *l, const char *u
 		/* the operator's words, not the tenant's */
 		return dr_fail(err, DR_IO, "the address policy: %s", e.msg);
 	}
-	if (transport_url_check(url, &policy, &e) == 0)
+	if (transport_url_parse(&u, url, &e) == 0 &&
+	    (is_own(l, &u) || transport_url_permit(&u, &policy, &e) == 0))
 		return 0;
 	if (e.code != DR_INVALID && e.code != DR_DENIED) {
 		*err = e;

@@ -27,8 +27,12 @@ struct library { /* the daemon's root object owns it; fields are borrowed */
 	bool dedup_global;
 	const char *const *import_allow; /* NULL-terminated "CIDR" or "CIDR:port" */
 	const char *const *import_deny;
-	const char *import_ports;     /* "80,443,8080,8443" */
-	bool import_nat64;            /* 64:ff9b::/96 leads to IPv4 */
+	const char *import_ports; /* "80,443,8080,8443" */
+	bool import_nat64;        /* 64:ff9b::/96 leads to IPv4 */
+	/* origin of our own Orbit, whose temporary URLs are read without a connection, so that no
+	 * rule on addresses and ports applies to them (hardening.md section 2.4); NULL or "" = none
+	 */
+	const char *public_url;
 	void (*wake_jobs)(void *arg); /* a job was queued or cancelled; may be NULL */
 	void *wake_arg;
 };

@@ -4,7 +4,6 @@
 #include <assert.h>
 #include <string.h>
 
-#include "digest/lane.h"
 #include "transport/request.h"
 #include "transport/response.h"
 #include "transport/url.h"
@@ -39,10 +38,7 @@ struct fetch {
 	struct transport_url url;
 
 	/* what the sink has */
-	uint64_t given;
-	struct hash *sha256; /* of it */
-	struct hash *checksum;
-	struct lane *lane;   /* where both are computed */
+	struct transport_tally given;
 	struct version have; /* where it came from; valid when begun */
 	bool begun;
 
@@ -95,13 +91,6 @@ static void version_from(struct version *v, const struct transport_response *r, 
 	memcpy(v->last_modified, r->last_modified, sizeof v->last_modified);
 }
 
-static int too_large(struct fetch *f, uint64_t bytes, struct dr_err *err)
-{
-	return dr_refuse(err, DR_LIMIT, "too-large",
-			 "the source has at least %llu bytes, allowed are %llu",
-			 (unsigned long long)bytes, (unsigned long long)f->order->limits.max_bytes);
-}
-
 /* take_whole: 200. */
 static int take_whole(struct fetch *f, const struct transport_response *r, struct dr_err *err)
 {
@@ -111,11 +100,11 @@ static int take_whole(struct fetch *f, const struct transport_response *r, struc
 		f->restart = true;
 		dr_refuse(err, DR_REMOTE, "truncated",
 			  "the source broke off after %llu bytes and does not resume",
-			  (unsigned long long)f->given);
+			  (unsigned long long)f->given.bytes);
 		return stop(f, NEXT_ATTEMPT);
 	}
-	if (r->has_length && r->length > f->order->limits.max_bytes)
-		return too_large(f, r->length, err);
+	if (r->has_length && transport_tally_permit(&f->given, r->length, err) < 0)
+		return -1;
 	version_from(&f->now, r, f->order->checksum != NULL);
 	if (!f->begun)
 		return 0;
@@ -202,17 +191,14 @@ static int begin(struct fetch *f, struct dr_err *err)
 
 static int hand_on(struct fetch *f, const void *p, size_t len, struct dr_err *err)
 {
-	uint64_t after;
-
-	if (!dr_add_u64(f->given, len, &after) || after > f->order->limits.max_bytes)
-		return too_large(f, after, err);
 	if (!f->begun && begin(f, err) < 0)
 		return -1;
-	if (after > f->have.total) /* libcurl stops at a Content-Length, not at a Content-Range */
+	/* libcurl stops at a Content-Length, not at a Content-Range */
+	if (!dr_range_within(f->given.bytes, len, f->have.total))
 		return dr_refuse(err, DR_REMOTE, TRANSPORT_REASON_PROTOCOL,
 				 "the source sends more than it announced");
-	lane_update(f->lane, p, len);
-	f->given = after;
+	if (transport_tally_add(&f->given, p, len, err) < 0)
+		return -1;
 	return f->sink->data(f->sink->arg, p, len, err);
 }
 
@@ -221,7 +207,7 @@ static int replay_start(struct fetch *f, struct dr_err *err)
 {
 	hash_free(f->replay);
 	f->replay = NULL;
-	f->replay_left = f->from > 0 ? 0 : f->given;
+	f->replay_left = f->from > 0 ? 0 : f->given.bytes;
 	return f->replay_left > 0 ? hash_new(&f->replay, HASH_SHA256, err) : 0;
 }
 
@@ -232,8 +218,8 @@ static int replay_verify(struct fetch *f, struct dr_err *err)
 	DR_CLEANUP(hash_freep) struct hash *had = NULL;
 	char had_hex[HASH_MAX_HEX], now_hex[HASH_MAX_HEX];
 
-	lane_sync(f->lane);
-	if (hash_copy(&had, f->sha256, err) < 0)
+	lane_sync(f->given.lane);
+	if (hash_copy(&had, f->given.sha256, err) < 0)
 		return -1;
 	hash_final_hex(had, had_hex);
 	hash_final_hex(f->replay, now_hex);
@@ -260,8 +246,8 @@ static int on_body(void *arg, const void *p, size_t len, struct dr_err *err)
 /* body_ended: well, as far as its framing goes. */
 static enum next body_ended(struct fetch *f, bool framed, struct dr_err *err)
 {
-	bool short_of =
-		f->begun && f->have.total != TRANSPORT_TOTAL_UNKNOWN && f->given != f->have.total;
+	bool short_of = f->begun && f->have.total != TRANSPORT_TOTAL_UNKNOWN &&
+			f->given.bytes != f->have.total;
 
 	if (f->replay_left == 0 && !short_of) {
 		if (!f->begun && begin(f, err) < 0)
@@ -331,11 +317,11 @@ static enum next walk(struct fetch *f, struct dr_err *err)
 static enum next attempt(struct fetch *f, struct dr_err *err)
 {
 	bool resume = f->begun && f->have.total != TRANSPORT_TOTAL_UNKNOWN &&
-		      f->given < f->have.total && f->have.etag[0] && f->have.accepts_ranges &&
+		      f->given.bytes < f->have.total && f->have.etag[0] && f->have.accepts_ranges &&
 		      !f->no_ranges && !f->restart;
 
 	f->restart = false;
-	f->from = resume ? f->given : 0;
+	f->from = resume ? f->given.bytes : 0;
 	if (replay_start(f, err) < 0)
 		return NEXT_NOTHING;
 	return walk(f, err);
@@ -377,32 +363,10 @@ static int run(struct fetch *f, struct dr_err *err)
 	return next == NEXT_DONE ? 0 : -1;
 }
 
-/* conclude: the digests, and whether they are what the caller said. */
-static int conclude(struct fetch *f, struct transport_result *ret, struct dr_err *err)
-{
-	const struct transport_checksum *c = f->order->checksum;
-	struct transport_result done = {.bytes = f->given, .length_proven = f->have.proven};
-	char hex[HASH_MAX_HEX];
-
-	lane_sync(f->lane);
-	hash_final_hex(f->sha256, hex);
-	memcpy(done.sha256, hex, sizeof done.sha256);
-	if (f->checksum)
-		hash_final_hex(f->checksum, done.checksum);
-	if (c && strcmp(done.checksum, c->hex) != 0)
-		return dr_refuse(err, DR_INVALID, "checksum-mismatch",
-				 "the source's %s is %s, expected was %s", hash_kind_name(c->kind),
-				 done.checksum, c->hex);
-	*ret = done;
-	return 0;
-}
-
 static void fetch_done(struct fetch *f)
 {
 	transport_request_free(f->request);
-	lane_free(f->lane);
-	hash_free(f->sha256);
-	hash_free(f->checksum);
+	transport_tally_done(&f->given);
 	hash_free(f->replay);
 }
 
@@ -414,11 +378,9 @@ int transport_fetch(const struct transport_order *order, const struct transport_
 	f.deadline_ms = dr_now_ms() + 1000 * order->limits.total_seconds;
 	if (transport_url_parse(&f.url, order->url, err) < 0 ||
 	    transport_request_new(&f.request, order, err) < 0 ||
-	    hash_new(&f.sha256, HASH_SHA256, err) < 0)
+	    transport_tally_init(&f.given, order->checksum, order->limits.max_bytes, err) < 0 ||
+	    run(&f, err) < 0 || transport_tally_conclude(&f.given, ret, err) < 0)
 		return -1;
-	if (order->checksum && hash_new(&f.checksum, order->checksum->kind, err) < 0)
-		return -1;
-	if (lane_new(&f.lane, f.sha256, f.checksum, err) < 0 || run(&f, err) < 0)
-		return -1;
-	return conclude(&f, ret, err);
+	ret->length_proven = f.have.proven;
+	return 0;
 }

@@ -22,9 +22,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "digest/digest.h"
-#include "transport/checksum.h"
 #include "transport/policy.h"
+#include "transport/tally.h"
 
 struct transport_limits {
 	uint64_t max_bytes;
@@ -61,13 +60,6 @@ struct transport_sink {
 	int (*data)(void *arg, const void *p, size_t len, struct dr_err *err);
 	/* retry: attempt number `attempt` (from 2) is about to start, because of `reason`. */
 	int (*retry)(void *arg, unsigned attempt, const char *reason, struct dr_err *err);
-};
-
-struct transport_result {
-	uint64_t bytes;
-	char sha256[DIGEST_HEX];
-	char checksum[HASH_MAX_HEX]; /* of the order's kind; "" without one */
-	bool length_proven;          /* as `proven` of begin */
 };
 
 /* transport_fetch: `ret` is untouched on failure. 0, or -1 with one of these reasons:

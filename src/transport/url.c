@@ -320,13 +320,9 @@ int transport_url_permit(const struct transport_url *u, const struct transport_p
 	return 0;
 }
 
-int transport_url_check(const char *text, const struct transport_policy *p, struct dr_err *err)
+bool transport_url_same_origin(const struct transport_url *a, const struct transport_url *b)
 {
-	struct transport_url u;
-
-	if (transport_url_parse(&u, text, err) < 0)
-		return -1;
-	return transport_url_permit(&u, p, err);
+	return a->tls == b->tls && a->port == b->port && strcmp(a->host, b->host) == 0;
 }
 
 /* has_scheme: RFC 3986 section 3.1. */

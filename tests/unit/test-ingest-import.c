@@ -2,6 +2,7 @@
  *
  * What the daemon believes of its launcher, whose lines hold what a broken helper may have said.
  * The launcher is a shell script here. */
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -141,9 +142,100 @@ static void a_line_that_never_ends_is_the_end(void **state)
 	assert_int_equal(import(lines, &got, &err), -1);
 }
 
+static ssize_t read_zeros(void *arg, void *buf, size_t len, uint64_t pos, struct dr_err *err)
+{
+	(void)pos;
+	(void)err;
+	(void)arg;
+	memset(buf, 0, len);
+	return (ssize_t)len;
+}
+
+static ssize_t read_damaged(void *arg, void *buf, size_t len, uint64_t pos, struct dr_err *err)
+{
+	(void)arg;
+	(void)buf;
+	(void)len;
+	(void)pos;
+	return dr_fail(err, DR_CORRUPT, "a damaged chunk");
+}
+
+/* given: an import of 4096 bytes that this process has; the launcher says how many came, and what
+ * its order was. */
+static int given(ssize_t (*read_source)(void *, void *, size_t, uint64_t, struct dr_err *),
+		 const char *words, struct import_result *ret, struct dr_err *err)
+{
+	const struct import_source source = {.bytes = 4096, .read = read_source};
+	const struct import_order order = {.url = "http://orbit/?temp_url_sig=secret",
+					   .source = &source,
+					   .ports = "80",
+					   .store = "dir:/nowhere",
+					   .spool = "/tmp",
+					   .domain = "d",
+					   .lease = "job-1",
+					   .threads = 1};
+	struct launcher l = launcher_say("");
+	FILE *f = fopen(l.path, "we");
+	int rc;
+
+	assert_non_null(f);
+	fputs(words, f);
+	assert_int_equal(fclose(f), 0);
+	rc = import_run(&order, go_on, NULL, ret, err);
+	unlink(l.path);
+	rmdir(l.dir);
+	return rc;
+}
+
+static void a_source_of_our_own_comes_through_a_pipe_and_its_url_is_not_told(void **state)
+{
+	struct dr_err err = DR_ERR_INIT;
+	struct import_result got;
+
+	(void)state;
+	assert_int_equal(given(read_zeros,
+			       "#!/bin/sh\norder=$(cat <&3)\ncase $order in *secret*) exit;; esac\n"
+			       "echo $order | grep -q 'source=given fetch.bytes=4096' || exit\n"
+			       "echo fetched bytes=$(wc -c <&6) sha256=" HEX64 " >&4\n"
+			       "printf '%s\\n' '" DECODED "" COMMITTED "ok' >&4\n",
+			       &got, &err),
+			 0);
+	assert_int_equal(got.source_bytes, 4096);
+}
+
+static void what_our_own_source_fails_of_is_the_verdict(void **state)
+{
+	struct dr_err err = DR_ERR_INIT;
+	struct import_result got;
+
+	(void)state;
+	assert_int_equal(given(read_damaged,
+			       "#!/bin/sh\nwc -c <&6 >&2\n"
+			       "echo fail code=io reason= msg=early >&4\n",
+			       &got, &err),
+			 -1);
+	assert_int_equal(err.code, DR_CORRUPT);
+	assert_string_equal(err.msg, "a damaged chunk");
+}
+
+static void a_launcher_that_does_not_read_our_own_source_is_no_reason_to_wait(void **state)
+{
+	struct dr_err err = DR_ERR_INIT;
+	struct import_result got;
+
+	(void)state;
+	assert_int_equal(given(read_zeros, "#!/bin/sh\necho fail code=limit reason=r msg=m >&4\n",
+			       &got, &err),
+			 -1);
+	assert_string_equal(err.reason, "r");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_source_of_our_own_comes_through_a_pipe_and_its_url_is_not_told),
+		cmocka_unit_test(what_our_own_source_fails_of_is_the_verdict),
+		cmocka_unit_test(a_launcher_that_does_not_read_our_own_source_is_no_reason_to_wait),
 		cmocka_unit_test(three_good_voices_make_an_import),
 		cmocka_unit_test(a_missing_voice_makes_none),
 		cmocka_unit_test(a_checksum_is_a_digest_or_nothing),
@@ -152,5 +244,6 @@ int main(void)
 		cmocka_unit_test(a_line_that_never_ends_is_the_end),
 	};
 
+	signal(SIGPIPE, SIG_IGN);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

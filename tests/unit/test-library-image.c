@@ -244,6 +244,47 @@ static void the_operators_ranges_open_and_close_addresses(void **state)
 	assert_int_equal(pr.count, 0);
 }
 
+/* Cases 62 and 63 of hardening.md section 2.5: the signature decides when it is read. */
+static void urls_of_our_own_are_under_no_address_rule_and_nothing_else_passes_for_one(void **state)
+{
+	static const char *const own[] = {
+		"http://127.0.0.1:8877/v1/acc-12345/box/disk?temp_url_sig=1&temp_url_expires=2",
+		"HTTP://127.0.0.1:8877/v1/acc-12345/box/disk",
+	};
+	static const char *const others[] = {
+		"http://127.0.0.1/secret",
+		"http://127.0.0.1:8878/secret",
+		"https://127.0.0.1:8877/secret",
+		"http://127.0.0.2:8877/secret",
+		"http://127.1:8877/secret",
+		"http://2130706433:8877/secret",
+		"http://127.0.0.1.:8877/secret",
+		"http://localhost:8877/secret",
+		"http://[::ffff:127.0.0.1]:8877/secret",
+		"http://user:secret@127.0.0.1:8877/",
+		"http://127.0.0.1:8877@10.0.0.1/secret",
+		"http://10.0.0.1/#@127.0.0.1:8877/secret",
+		"http://10.0.0.1\\@127.0.0.1:8877/secret",
+	};
+	struct tenants *t = (struct tenants *)*state;
+	struct image_request rq = {0};
+	struct problems pr = {0};
+
+	t->l.public_url = "http://127.0.0.1:8877";
+	for (size_t i = 0; i < sizeof(own) / sizeof(own[0]); i++) {
+		rq.http_url = own[i];
+		register_ok(t, &rq);
+	}
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+		rq.http_url = others[i];
+		assert_true(dr_starts(problem_of(t, &rq, &pr), "http_url: "));
+		assert_null(strstr(pr.text[0], "secret"));
+	}
+	t->l.public_url = "";
+	rq.http_url = own[0];
+	problem_of(t, &rq, &pr);
+}
+
 static void texts_have_their_limits(void **state)
 {
 	struct tenants *t = (struct tenants *)*state;
@@ -586,6 +627,7 @@ int main(void)
 		CASE(all_problems_are_told_at_once),
 		CASE(bad_sources_are_problems_that_tell_no_secret),
 		CASE(the_operators_ranges_open_and_close_addresses),
+		CASE(urls_of_our_own_are_under_no_address_rule_and_nothing_else_passes_for_one),
 		CASE(texts_have_their_limits),
 		CASE(a_used_up_quota_is_a_limit_with_its_name),
 		CASE(an_update_changes_what_is_given_and_nothing_else),

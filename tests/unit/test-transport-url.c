@@ -207,6 +207,16 @@ static const struct {
 	{45, "https://mylocalhost.example.com/", "https://mylocalhost.example.com/"},
 };
 
+/* check: as whoever registers a URL. */
+static int check(const char *text, const struct transport_policy *p, struct dr_err *err)
+{
+	struct transport_url u;
+
+	if (transport_url_parse(&u, text, err) < 0)
+		return -1;
+	return transport_url_permit(&u, p, err);
+}
+
 static void the_cases_that_must_be_refused_are_refused_for_their_reason(void **state)
 {
 	DR_CLEANUP(transport_policy_done) struct transport_policy p;
@@ -216,7 +226,7 @@ static void the_cases_that_must_be_refused_are_refused_for_their_reason(void **s
 	for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {
 		struct dr_err err = DR_ERR_INIT;
 
-		if (transport_url_check(refused[i].url, &p, &err) == 0)
+		if (check(refused[i].url, &p, &err) == 0)
 			fail_msg("case %u, %s: accepted", refused[i].number, refused[i].url);
 		if (strcmp(err.reason, refused[i].reason) != 0)
 			fail_msg("case %u, %s: %s (%s)", refused[i].number, refused[i].url,
@@ -293,7 +303,7 @@ static void a_refused_address_always_has_the_same_sentence(void **state)
 	for (size_t i = 0; i < sizeof urls / sizeof *urls; i++) {
 		struct dr_err err = DR_ERR_INIT;
 
-		assert_int_equal(transport_url_check(urls[i], &p, &err), -1);
+		assert_int_equal(check(urls[i], &p, &err), -1);
 		assert_int_equal(err.code, DR_DENIED);
 		assert_string_equal(err.reason, "address-not-allowed");
 		assert_string_equal(err.msg, "that address may not be fetched from");
@@ -308,11 +318,45 @@ static void an_allowed_range_opens_addresses_and_ports_but_no_local_names(void *
 	(void)state;
 	transport_policy_init(&p);
 	assert_int_equal(transport_policy_allow(&p, "127.0.0.0/8:9000", &err), 0);
-	assert_int_equal(transport_url_check("http://127.0.0.1:9000/", &p, &err), 0);
+	assert_int_equal(check("http://127.0.0.1:9000/", &p, &err), 0);
 	/* A name may turn out to be in the range; the socket will tell. */
-	assert_int_equal(transport_url_check("http://example.com:9000/", &p, &err), 0);
-	assert_int_equal(transport_url_check("http://localhost:9000/", &p, &err), -1);
+	assert_int_equal(check("http://example.com:9000/", &p, &err), 0);
+	assert_int_equal(check("http://localhost:9000/", &p, &err), -1);
 	assert_string_equal(err.reason, "address-not-allowed");
+}
+
+static void an_origin_is_scheme_host_and_port_however_they_are_spelt(void **state)
+{
+	static const struct {
+		const char *a, *b;
+		bool same;
+	} pairs[] = {
+		{"https://orbit.example", "https://orbit.example/v1/acc-12345/box/disk?x=y", true},
+		{"https://orbit.example", "HTTPS://ORBIT.Example:443/x", true},
+		{"https://orbit.example", "https://orbit.example:/x", true},
+		{"http://orbit.example:80", "http://orbit.example/x", true},
+		{"http://[::1]:8080", "http://[0:0::0:1]:8080/x", true},
+		{"https://orbit.example", "http://orbit.example/x", false},
+		{"https://orbit.example", "http://orbit.example:443/x", false},
+		{"https://orbit.example", "https://orbit.example:8443/x", false},
+		{"https://orbit.example", "https://orbit.example.evil.example/x", false},
+		{"https://orbit.example", "https://evil.orbit.example/x", false},
+		{"https://orbit.example", "https://orbit.example./x", false},
+		{"https://orbit.example", "https://orbit.exampl/x", false},
+		{"https://orbit.example", "https://evil.example/#@orbit.example/x", false},
+		{"https://orbit.example", "https://evil.example/?@orbit.example/x", false},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
+		struct dr_err err = DR_ERR_INIT;
+		struct transport_url a, b;
+
+		assert_int_equal(transport_url_parse(&a, pairs[i].a, &err), 0);
+		assert_int_equal(transport_url_parse(&b, pairs[i].b, &err), 0);
+		if (transport_url_same_origin(&a, &b) != pairs[i].same)
+			fail_msg("%s and %s", pairs[i].a, pairs[i].b);
+	}
 }
 
 static void locations_resolve_against_their_base(void **state)
@@ -366,6 +410,7 @@ int main(void)
 		cmocka_unit_test(credentials_are_refused_with_advice),
 		cmocka_unit_test(a_refused_address_always_has_the_same_sentence),
 		cmocka_unit_test(an_allowed_range_opens_addresses_and_ports_but_no_local_names),
+		cmocka_unit_test(an_origin_is_scheme_host_and_port_however_they_are_spelt),
 		cmocka_unit_test(locations_resolve_against_their_base),
 	};
 
