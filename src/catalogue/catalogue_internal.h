@@ -12,6 +12,7 @@
 
 #include "catalogue/catalogue.h"
 #include "catalogue/db.h"
+#include "catalogue/orbit.h"
 #include "util/buf.h"
 #include "util/mutex.h"
 
@@ -90,9 +91,24 @@ int image_fail_locked(struct db *db, const char *id, const char *reason, struct 
 /* image_bury_locked: images being deleted that no live process works on become tombstones. */
 int image_bury_locked(struct db *db, int64_t now, struct dr_err *err) DR_MUST_CHECK;
 
+/* ---- Orbit ---- */
+
+#define CONTAINER_COLUMNS "id, account, name, created_at, modified_at, objects, bytes, meta"
+void read_container(struct row *r, void *ret);
+bool object_kind_parse(const char *word, enum object_kind *ret);
+/* orbit_page_sql: a page of objects, or of containers. Parameters: container or account, the first
+ * name, for objects the time, if bounded the name to stop before. Reverse: from there down. */
+const char *orbit_page_sql(bool objects, bool reverse, bool bounded);
+
+/* orbit_behind_prefix: the least name above all that begin with the prefix; false when there is
+ * none. */
+bool orbit_behind_prefix(struct buf *b, const char *prefix) DR_MUST_CHECK;
+
 /* The statements whose plans a test looks at. image_list_sql: for one shape of query. */
 void image_list_sql(const struct image_query *q, struct buf *ret);
 extern const char object_list_sql[];
+extern const char object_expired_sql[];
+extern const char object_blobs_sql[];
 extern const char account_usage_sql[];
 extern const char job_claim_sql[];
 

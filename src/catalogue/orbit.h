@@ -88,10 +88,10 @@ struct object_limits { /* UINT64_MAX = none */
 /* catalogue_object_put: the row, replacing one of that name, the sums, and the quotas in one
  * transaction.
  *   o->container  NOT_FOUND when it has been deleted
- *   only_new      CONFLICT reason "precondition" when there is one already
+ *   only_new      CONFLICT reason "precondition" when there is one already that has not expired
  *   ret_old       what was replaced (1 returned); untouched when there was none (0)
- * LIMIT reason "quota". A put never goes back behind one that was put later: modified_at is raised
- * above the replaced row's. */
+ * LIMIT reason "quota": only what grows is refused. A put never goes back behind one that was put
+ * later: modified_at is raised above the replaced row's. */
 int catalogue_object_put(struct catalogue *c, struct object *o, const struct object_limits *limits,
 			 bool only_new, struct object *ret_old, struct dr_err *err) DR_MUST_CHECK;
 /* catalogue_object_get: an expired one is NOT_FOUND (`now`: seconds). */
@@ -104,13 +104,14 @@ int catalogue_object_set(struct catalogue *c, struct object *o, int64_t now, str
 int catalogue_object_delete(struct catalogue *c, int64_t container, const char *name,
 			    struct object *ret_old, struct dr_err *err) DR_MUST_CHECK;
 /* catalogue_object_rename: within one account, to a name that may be taken: then that row's object
- * is *ret_old (1 returned). The quotas of the target container hold. */
+ * is *ret_old (1 returned). The quotas of the target container hold, unless it is the same one.
+ * modified_at becomes `now` (raised above both). INVALID between accounts. */
 int catalogue_object_rename(struct catalogue *c, int64_t from, const char *name, int64_t to,
 			    const char *new_name, const struct object_limits *limits, int64_t now,
 			    struct object *ret_old, struct dr_err *err) DR_MUST_CHECK;
 /* catalogue_object_rename_prefix: every object whose name begins with `prefix` gets `new_prefix`
  * instead, in one transaction; at most `most` of them (LIMIT). CONFLICT when one of the new names
- * is taken. The count. */
+ * is taken; INVALID when one would be too long, or one prefix begins with the other. The count. */
 int catalogue_object_rename_prefix(struct catalogue *c, int64_t container, const char *prefix,
 				   const char *new_prefix, size_t most, int64_t now,
 				   struct dr_err *err) DR_MUST_CHECK;
@@ -144,7 +145,7 @@ int catalogue_object_each_blob(struct catalogue *c, unsigned shard,
 					 struct dr_err *err),
 			       void *arg, struct dr_err *err) DR_MUST_CHECK;
 /* catalogue_orbit_recount: for check: containers whose sums are not those of their rows; fn is told
- * and, with `mend`, they are put right. */
+ * and, with `mend`, they are put right, the accounts' sums too. */
 int catalogue_orbit_recount(struct catalogue *c, bool mend,
 			    int (*fn)(void *arg, const struct container *was, uint64_t objects,
 				      uint64_t bytes, struct dr_err *err),
@@ -159,11 +160,11 @@ struct listing_query {
 	const char *delimiter;           /* "" or NULL = none */
 	bool no_subdirs;                 /* `path`: what a delimiter cuts off is left out */
 	bool reverse;
-	size_t limit; /* lines */
+	size_t limit; /* lines, at most INT32_MAX */
 	int64_t now;  /* seconds: what has expired is left out; 0 = show all */
 };
 /* One line: an object (or container), or, with name ending in the delimiter, what it cuts off.
- * Borrowed while fn runs. */
+ * Borrowed while fn runs; so is a connection: fn waits for nobody. */
 struct listing_line {
 	const char *name;
 	bool subdir;
