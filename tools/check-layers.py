@@ -37,7 +37,7 @@ MODULES = {
     'sftp': ('what comes through the gate to orbit', 'util digest auth catalogue library orbit gate'),
     'ssh': ('the SSH and SFTP protocols; its library is invisible outside', 'util digest gate'),
     'prepare': ('a local disk to a compressed raw file: what `images prepare` does',
-                'util digest stream detect codec format'),
+                'util digest stream detect codec format ingest'),
     'cli': ('the tenant\'s command: a client over HTTP only', 'util digest prepare'),
     'helpers': ('the programs of one import', '*'),
     'daemon': ('configuration, wiring, commands', '*'),
