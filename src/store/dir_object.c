@@ -3,10 +3,10 @@
  * Users' objects in the directory driver. A file without a name (O_TMPFILE) while it is written; at
  * commit it is locked, gets its name, and then file and name are synced. So a process that dies
  * before has left nothing, and a sweeper never meets a file whose writer has not locked it yet. */
-#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 
 #include "store/dir_internal.h"
@@ -85,14 +85,12 @@ static int dir_upload_fd(const struct store_upload *u)
 	return ((const struct dir_upload *)u)->fd;
 }
 
-/* lock_file: exclusively, for this open file. 1, or 0: another one has it. */
+/* lock_file: for this open file, however many processes share it. 1, or 0: another one has it. */
 static int lock_file(int fd, struct dr_err *err)
 {
-	struct flock all = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
-
-	if (fcntl(fd, F_OFD_SETLK, &all) == 0)
+	if (flock(fd, LOCK_EX | LOCK_NB) == 0)
 		return 1;
-	return errno == EAGAIN || errno == EACCES ? 0 : dr_fail_errno(err, "lock an object");
+	return errno == EWOULDBLOCK ? 0 : dr_fail_errno(err, "lock an object");
 }
 
 /* give_name: the locked file appears under a key that nothing has had before. */
@@ -252,22 +250,16 @@ static int dir_reap(struct store *st, const struct store_key *key,
 		    int (*wanted)(void *arg, const struct digest *key, struct dr_err *err),
 		    void *arg, struct dr_err *err)
 {
-	const struct dir_store *d = store_dir_of(st);
-	char path[DIR_ITEM_TEXT];
 	dr_autofd int fd = -1;
 	struct stat s;
-	int rc;
+	int rc = store_dir_item_open(store_dir_of(st), key, &fd, &s, err);
 
-	store_dir_path(key, path);
-	fd = openat(d->sub[DIR_OBJECTS], path,
-		    O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
-	if (fd < 0 || fstat(fd, &s) != 0)
-		return errno == ENOENT ? 0 : dr_fail_errno(err, "open");
-	if (!S_ISREG(s.st_mode))
-		return 0;
+	if (rc <= 0 || fd < 0)
+		return rc < 0 ? -1 : 0;
 	rc = lock_file(fd, err);
 	if (rc <= 0)
 		return rc;
+	/* Its writer has let go, so its row is written, or never will be. */
 	rc = wanted(arg, &key->id, err);
 	if (rc != 0)
 		return rc < 0 ? -1 : 0;

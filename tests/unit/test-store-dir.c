@@ -10,12 +10,11 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <sys/wait.h>
 
 #include "../conform/store-temp.h"
 #include "store/collect.h"
+#include "strange.h"
 #include "unit.h"
 #include "util/io.h"
 
@@ -194,44 +193,6 @@ static void open_refuses_what_is_no_store_or_a_newer_one(void **state)
 	FAILS(store_dir_open(&st, path, &f->err), DR_NOT_FOUND);
 }
 
-enum strange { GONE, LINK, LINK_TO_NOTHING, PIPE, DIRECTORY, SOCKET, STRANGE };
-
-static void make_strange(const struct fixture *f, const char *path, enum strange what)
-{
-	struct sockaddr_un a = {.sun_family = AF_UNIX};
-	char target[300];
-	int fd;
-
-	snprintf(target, sizeof target, "%s/elsewhere", f->t.dir);
-	/* The link leads to the very bytes, and is refused nevertheless. */
-	assert_int_equal(rename(path, target), 0);
-	switch (what) {
-	case LINK:
-		assert_int_equal(symlink(target, path), 0);
-		break;
-	case LINK_TO_NOTHING:
-		assert_int_equal(symlink("nothing", path), 0);
-		break;
-	case PIPE:
-		assert_int_equal(mkfifo(path, 0600), 0);
-		break;
-	case DIRECTORY:
-		assert_int_equal(mkdir(path, 0700), 0);
-		break;
-	case SOCKET:
-		/* Made under a short name: a socket's address has room for 107 characters. */
-		snprintf(a.sun_path, sizeof a.sun_path, "%s/s", f->t.dir);
-		fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-		assert_int_equal(bind(fd, (const struct sockaddr *)&a, sizeof a), 0);
-		close(fd);
-		assert_int_equal(rename(a.sun_path, path), 0);
-		break;
-	case GONE:
-	case STRANGE:
-		break;
-	}
-}
-
 static void what_is_no_plain_file_is_damage_and_healed(void **state)
 {
 	struct fixture *f = *state;
@@ -247,7 +208,7 @@ static void what_is_no_plain_file_is_damage_and_healed(void **state)
 		struct digest id = kept(f, 1, &found);
 
 		temp_store_item(&f->t, "acc-aaaaa", false, &id, path);
-		make_strange(f, path, what);
+		make_strange(f->t.dir, path, what);
 		FAILS(store_probe_chunk(f->st, "acc-aaaaa", &id, &info, &f->err), code);
 		/* The first time a reader notices, the second time nobody does before the put. */
 		if (i < STRANGE) {
