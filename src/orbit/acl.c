@@ -104,9 +104,9 @@ static int clean_referrer(enum acl_kind kind, struct piece whole, struct piece h
 		return refuse(whole, "Referrers not allowed", err);
 	if (negate)
 		host = behind(host, 1);
-	if (host.len > 1 && host.p[0] == '*')
+	while (host.len > 1 && host.p[0] == '*')
 		host = behind(host, 1);
-	if (host.len == 0 || is(host, "."))
+	if (host.len == 0 || host.p[0] == '-' || is(host, "."))
 		return refuse(whole, "No host/domain value after referrer designation", err);
 	if (!dr_text_valid(host.p, host.len))
 		return refuse(whole, "Unprintable characters", err);
