@@ -97,6 +97,7 @@ int catalogue_open_sqlite(struct catalogue **ret, const char *path, struct dr_er
 	dr_mutex_init(&c->lock);
 	dr_cond_init(&c->writer_free);
 	dr_cond_init(&c->reader_free);
+	dr_cond_init(&c->group_settled);
 	c->connect = db_sqlite_open;
 	c->random = dr_random;
 	c->busy_ms = CATALOGUE_BUSY_MS;
@@ -121,6 +122,7 @@ void catalogue_close(struct catalogue *c)
 		db_close(c->readers[i]);
 	}
 	db_close(c->writer); /* the last: it folds the write-ahead log into the file */
+	dr_cond_done(&c->group_settled);
 	dr_cond_done(&c->reader_free);
 	dr_cond_done(&c->writer_free);
 	dr_mutex_done(&c->lock);
@@ -166,6 +168,13 @@ int session_read(struct session *s, struct catalogue *c, struct dr_err *err)
 	return 0;
 }
 
+/* ---- writing ---- */
+
+static int run_in_group(struct session *s, const char *sql, struct dr_err *err)
+{
+	return db_run(s->db, sql, NULL, 0, err);
+}
+
 int session_write(struct session *s, struct catalogue *c, struct dr_err *err)
 {
 	uint64_t until = dr_now_ms() + c->busy_ms;
@@ -173,20 +182,129 @@ int session_write(struct session *s, struct catalogue *c, struct dr_err *err)
 	bool ours;
 
 	dr_lock(&c->lock);
+	c->writers_waiting++;
 	while (c->writer_busy && (now = dr_now_ms()) < until)
 		dr_cond_wait_ms(&c->writer_free, &c->lock, until - now);
+	c->writers_waiting--;
 	ours = !c->writer_busy;
 	c->writer_busy = true;
 	dr_unlock(&c->lock);
 	if (!ours)
 		return busy(err);
 	*s = (struct session){.c = c, .db = c->writer, .reader = -1};
-	return db_begin(s->db, err);
+	return c->group ? run_in_group(s, "SAVEPOINT turn", err) : db_begin(s->db, err);
+}
+
+/* end_turn_locked: the next writer's turn, who goes on with the group's transaction if there is
+ * one.
+ */
+static void end_turn_locked(struct catalogue *c)
+{
+	dr_assert_held(&c->lock);
+	c->writer_busy = false;
+	dr_cond_signal(&c->writer_free);
+}
+
+/* settle: the group's transaction is over; `why` it failed, or NULL. */
+static void settle(struct catalogue *c, const struct dr_err *why)
+{
+	struct session *next;
+
+	dr_lock(&c->lock);
+	for (struct session *s = c->group; s; s = next) {
+		next = s->next; /* a settled session is its owner's again */
+		s->failed = why != NULL;
+		if (why)
+			dr_fail(s->err, why->code, "%s", why->msg);
+		s->settled = true;
+	}
+	c->group = NULL;
+	c->group_size = 0;
+	dr_cond_broadcast(&c->group_settled);
+	dr_unlock(&c->lock);
+}
+
+static int commit_group(struct catalogue *c, struct dr_err *err)
+{
+	int rc = db_commit(c->writer, err);
+
+	db_rollback(c->writer);
+	if (c->group)
+		settle(c, rc < 0 ? err : NULL);
+	return rc;
+}
+
+/* join: leave the commit to whoever waits for a turn; false when nobody does. Who waits takes it
+ * even if its time is up: it looks at writer_busy once more. */
+static bool join(struct session *s, struct dr_err *err)
+{
+	struct catalogue *c = s->c;
+	bool joined;
+
+	dr_lock(&c->lock);
+	joined = c->writers_waiting > 0 && c->group_size + 1 < GROUP_MAX;
+	if (joined) {
+		s->err = err;
+		s->next = c->group;
+		c->group = s;
+		c->group_size++;
+		end_turn_locked(c);
+		while (!s->settled)
+			dr_cond_wait(&c->group_settled, &c->lock);
+	}
+	dr_unlock(&c->lock);
+	return joined;
 }
 
 int session_commit(struct session *s, struct dr_err *err)
 {
-	return db_commit(s->db, err);
+	int rc;
+
+	assert(s->reader < 0 && s->db->statements == 0);
+	if (s->c->group && run_in_group(s, "RELEASE SAVEPOINT turn", err) < 0)
+		return -1;
+	if (!join(s, err))
+		return commit_group(s->c, err);
+	rc = s->failed ? -1 : 0;
+	*s = (struct session){0}; /* the turn is somebody else's */
+	return rc;
+}
+
+/* undo: what this session has changed. Some failures (no memory, no space left) make SQLite roll
+ * back all of the transaction: then the group's changes are gone too. */
+static void undo(struct session *s)
+{
+	struct dr_err err = DR_ERR_INIT;
+	struct dr_err why = DR_ERR_INIT;
+
+	if (s->c->group && run_in_group(s, "ROLLBACK TO SAVEPOINT turn", &err) == 0 &&
+	    run_in_group(s, "RELEASE SAVEPOINT turn", &err) == 0)
+		return;
+	db_rollback(s->db);
+	busy(&why);
+	if (s->c->group)
+		settle(s->c, &why);
+}
+
+/* end_write: a group waits for the next writer, or is committed here. */
+static void end_write(struct session *s)
+{
+	struct catalogue *c = s->c;
+	struct dr_err err = DR_ERR_INIT;
+	bool alone;
+
+	undo(s);
+	dr_lock(&c->lock);
+	alone = c->group && c->writers_waiting == 0;
+	if (!alone)
+		end_turn_locked(c);
+	dr_unlock(&c->lock);
+	if (!alone)
+		return;
+	commit_group(c, &err);
+	dr_lock(&c->lock);
+	end_turn_locked(c);
+	dr_unlock(&c->lock);
 }
 
 void session_end(struct session *s)
@@ -195,17 +313,14 @@ void session_end(struct session *s)
 
 	if (!c)
 		return;
-	if (s->db)
-		db_rollback(s->db);
-	dr_lock(&c->lock);
 	if (s->reader < 0) {
-		c->writer_busy = false;
-		dr_cond_signal(&c->writer_free);
+		end_write(s);
 	} else {
+		dr_lock(&c->lock);
 		c->reader_busy[s->reader] = false;
 		dr_cond_signal(&c->reader_free);
+		dr_unlock(&c->lock);
 	}
-	dr_unlock(&c->lock);
 	*s = (struct session){0};
 }
 

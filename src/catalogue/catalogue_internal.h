@@ -6,7 +6,12 @@
  *
  * A session borrows a connection: one of a few for reading, which see the last commit while
  * somebody writes, or the one for writing, inside a transaction. Statements must be finished before
- * the session ends: declare them after it. */
+ * the session ends: declare them after it. What a session writes is all there or not at all.
+ *
+ * Writers that queue share a commit, as waiting for the disk is what a small change costs: whoever
+ * commits while others wait for their turn leaves the transaction open to the next of them, and
+ * waits. The last, or the GROUP_MAXth, commits for all. Each is a savepoint of its own: one that
+ * fails takes nothing of the others with it. */
 #ifndef DR_CATALOGUE_CATALOGUE_INTERNAL_H
 #define DR_CATALOGUE_CATALOGUE_INTERNAL_H
 
@@ -18,13 +23,19 @@
 
 #define CATALOGUE_READERS 4
 #define CATALOGUE_BUSY_MS 5000
+#define GROUP_MAX 64
 
 struct catalogue {
 	struct dr_mutex lock;
 	struct dr_cond writer_free;
 	struct dr_cond reader_free;
+	struct dr_cond group_settled;
 	struct db *writer;
-	bool writer_busy;                      /* lock */
+	bool writer_busy;       /* lock: it is somebody's turn */
+	size_t writers_waiting; /* lock: for their turn */
+	/* of whose turn it is: the sessions that wait for the open transaction's commit */
+	struct session *group;
+	size_t group_size;
 	struct db *readers[CATALOGUE_READERS]; /* whose reader_busy is set; opened at first use */
 	bool reader_busy[CATALOGUE_READERS];   /* lock */
 	char *where;
@@ -38,10 +49,16 @@ struct session {
 	struct catalogue *c;
 	struct db *db;
 	int reader; /* index, or -1 for the writer */
+	/* while it waits in a group: */
+	struct session *next;
+	struct dr_err *err; /* where to tell why the commit failed */
+	bool settled;       /* lock */
+	bool failed;
 };
 
 int session_read(struct session *s, struct catalogue *c, struct dr_err *err) DR_MUST_CHECK;
 int session_write(struct session *s, struct catalogue *c, struct dr_err *err) DR_MUST_CHECK;
+/* session_commit: durable on return. The session is over: every statement must be finished. */
 int session_commit(struct session *s, struct dr_err *err) DR_MUST_CHECK;
 /* session_end: for DR_CLEANUP; rolls back what was not committed. A zeroed session is fine. */
 void session_end(struct session *s);

@@ -10,7 +10,10 @@
 
 int db_prepare(struct db *db, const char *sql, struct db_stmt **ret, struct dr_err *err)
 {
-	return db->ops->prepare(db, sql, ret, err);
+	if (db->ops->prepare(db, sql, ret, err) < 0)
+		return -1;
+	db->statements++;
+	return 0;
 }
 
 int db_bind(struct db_stmt *st, int pos, struct db_value v, struct dr_err *err)
@@ -32,8 +35,10 @@ struct db_value db_column(struct db_stmt *st, int pos)
 
 void db_finish(struct db_stmt *st)
 {
-	if (st)
-		st->db->ops->finish(st);
+	if (!st)
+		return;
+	st->db->statements--;
+	st->db->ops->finish(st);
 }
 
 int db_script(struct db *db, const char *sql, struct dr_err *err)

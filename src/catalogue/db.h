@@ -60,6 +60,7 @@ struct db_ops {
 struct db {
 	const struct db_ops *ops;
 	bool in_transaction;
+	unsigned statements; /* not finished */
 };
 
 struct db_stmt {

@@ -22,7 +22,8 @@ CREATE TABLE containers (
 	UNIQUE (account, name)
 );
 
--- What a listing shows comes first, what may be long last.
+-- What a listing shows comes first, what may be long last. WITHOUT ROWID (SQLite's own; PostgreSQL
+-- does without) keeps the rows themselves in the order of names: pages are read as they are shown.
 CREATE TABLE objects (
 	container BIGINT NOT NULL REFERENCES containers (id),
 	name TEXT NOT NULL,
@@ -37,7 +38,7 @@ CREATE TABLE objects (
 	stored_bytes BIGINT NOT NULL,
 	meta TEXT NOT NULL,
 	PRIMARY KEY (container, name)
-);
+) WITHOUT ROWID;
 -- Who owns these bytes, and whose time is up.
 CREATE INDEX objects_by_blob ON objects (blob) WHERE blob <> '';
 CREATE INDEX objects_to_delete ON objects (delete_at) WHERE delete_at > 0;
