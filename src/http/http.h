@@ -55,9 +55,6 @@ const char *http_rest(const struct http_request *rq, size_t n);
 const char *http_query(const struct http_request *rq, const char *name);
 /* http_header: the first value, without surrounding blanks; NULL when absent. */
 const char *http_header(const struct http_request *rq, const char *name);
-/* http_header_at: the nth (from 0) field of the head; false past the end. */
-bool http_header_at(const struct http_request *rq, size_t n, const char **ret_name,
-		    const char **ret_value);
 const void *http_body(const struct http_request *rq, size_t *ret_len); /* never NULL */
 const char *http_peer(const struct http_request *rq);                  /* numeric address */
 /* http_request_id: for X-Request-Id (which every answer carries), X-Trans-Id and logs. */
@@ -92,6 +89,9 @@ void http_refuse(struct http_response *rs, unsigned status, const char *error_na
 /* http_send_stream: a body of known length produced piece by piece on a worker.
  *   read   1..len bytes at `pos` (0 = first byte of this body). -1 before anything was sent makes
  *          the answer a 500, later it closes the connection short.
+ *   file   or NULL: the plain file (borrowed until close) that holds *ret_len bytes of the body
+ *          from pos on, at *ret_at in it; false: none does. A body that lies in one file is sent
+ *          by the kernel, unless that would wait for a disk.
  *   close  always called exactly once, after the last read */
 struct http_stream {
 	uint64_t length;
@@ -102,21 +102,23 @@ struct http_stream {
 };
 void http_send_stream(struct http_response *rs, const char *content_type,
 		      const struct http_stream *body);
-/* In struct http_stream, too: file(), or NULL. The plain file (borrowed until close) that holds
- * *ret_len bytes of the body from pos on, at *ret_at in it: they are sent by the kernel without
- * being read. False: in none; use read(). */
 
 /* ---- bodies that are not collected ---- */
 
-/* A handler that is asked for a request whose body config.receives() wanted unread finds
- * http_body() empty. It either answers at once (the body is then not read: 100-continue is not
- * said, the connection closes) or calls http_receive() instead of setting a status.
+/* http_receive: for a handler, instead of setting a status: the body goes to the sink, piece by
+ * piece as it comes; the handler returns meanwhile. What the request said stays valid for finish().
  *   write   the next piece, in order, on a worker; at most HTTP_PIECE_BYTES. After -1 nothing more
  *           is written and finish() is called at once: what it answers is sent, the connection
  *           closed.
  *   finish  the body is whole (or a write failed): fills the response
- *   close   always called exactly once, last; without finish() when the client went away or the
- *           body was broken */
+ *   close   always called exactly once, last; without finish() when the client went away, took
+ *           longer than twice idle_seconds for 64 KiB, or the body was broken
+ *
+ * A request that config.receives() names is handled before its body is read (http_body() is empty,
+ * max_body does not count) unless the body is small and sent unasked. When its handler answers
+ * instead of receiving, 100-continue is not said, the body is not read and the connection closes;
+ * a client that goes on sending still sees the answer. The body of any other request was collected
+ * before, and its handler may let a sink have it just as well. */
 #define HTTP_PIECE_BYTES ((size_t)256 << 10)
 struct http_sink {
 	int (*write)(void *arg, const void *p, size_t len);
@@ -175,8 +177,8 @@ struct http_config {
 	 */
 	void (*log)(void *ctx, const struct http_request *rq, unsigned status, uint64_t bytes,
 		    uint64_t ms);
-	/* receives: from its head alone: this request's body goes through http_receive(). On an
-	 * epoll thread; must not block; may be NULL: none. */
+	/* receives: by its head: this request's body goes through http_receive(). On an epoll
+	 * thread; must not block; may be NULL: none. */
 	bool (*receives)(void *ctx, const struct http_request *rq);
 	http_handler *handle; /* on a worker */
 	void *ctx;

@@ -60,6 +60,8 @@ struct http_response {
 	bool streamed;
 	struct http_stream stream; /* owned when streamed */
 	uint64_t absent_length;    /* of the body a 304 stands for; 0 = unknown */
+	bool received;
+	struct http_sink sink; /* owned when received */
 };
 
 void response_done(struct http_response *rs);

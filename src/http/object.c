@@ -26,20 +26,39 @@ struct pieces {
 	uint64_t length;
 };
 
-static ssize_t pieces_read(void *arg, uint64_t pos, void *buf, size_t len, struct dr_err *err)
+static const struct piece *piece_at(const struct pieces *p, uint64_t pos)
 {
-	struct pieces *p = arg;
 	const struct piece *at = p->piece;
-	uint64_t skip, n;
 
 	while (pos - at->start >= at->len)
 		at++;
-	skip = pos - at->start;
+	return at;
+}
+
+static ssize_t pieces_read(void *arg, uint64_t pos, void *buf, size_t len, struct dr_err *err)
+{
+	struct pieces *p = arg;
+	const struct piece *at = piece_at(p, pos);
+	uint64_t skip = pos - at->start, n;
+
 	n = dr_min_u64(len, at->len - skip);
 	if (!at->is_text)
 		return p->content.read(p->content.arg, at->from + skip, buf, (size_t)n, err);
 	memcpy(buf, p->text.p + at->from + skip, (size_t)n);
 	return (ssize_t)n;
+}
+
+static bool pieces_file(void *arg, uint64_t pos, int *ret_fd, uint64_t *ret_at, uint64_t *ret_len)
+{
+	struct pieces *p = arg;
+	const struct piece *at = piece_at(p, pos);
+	uint64_t skip = pos - at->start;
+
+	if (at->is_text || !p->content.file ||
+	    !p->content.file(p->content.arg, at->from + skip, ret_fd, ret_at, ret_len))
+		return false;
+	*ret_len = dr_min_u64(*ret_len, at->len - skip);
+	return true;
 }
 
 static void pieces_close(void *arg)
@@ -104,10 +123,12 @@ static void send_ranges(const struct http_request *rq, struct http_response *rs,
 	}
 	if (!buf_ok(&p->text))
 		rs->broken = true;
-	http_send_stream(
-		rs, n == 1 ? o->content_type : type,
-		&(struct http_stream){
-			.length = p->length, .read = pieces_read, .close = pieces_close, .arg = p});
+	http_send_stream(rs, n == 1 ? o->content_type : type,
+			 &(struct http_stream){.length = p->length,
+					       .read = pieces_read,
+					       .file = pieces_file,
+					       .close = pieces_close,
+					       .arg = p});
 }
 
 /* RFC 9110 section 13.1.5: a strong match, or the date we gave. */

@@ -57,20 +57,17 @@ const char *http_header(const struct http_request *rq, const char *name)
 	return NULL;
 }
 
-bool http_header_at(const struct http_request *rq, size_t n, const char **ret_name,
-		    const char **ret_value)
-{
-	if (n >= rq->headers)
-		return false;
-	*ret_name = rq->header[n].name;
-	*ret_value = rq->header[n].value;
-	return true;
-}
-
 const void *http_body(const struct http_request *rq, size_t *ret_len)
 {
 	*ret_len = rq->body.len;
 	return buf_str(&rq->body);
+}
+
+uint64_t http_content_length(const struct http_request *rq)
+{
+	if (rq->chunked)
+		return UINT64_MAX;
+	return rq->content_length == HTTP_LENGTH_NONE ? 0 : rq->content_length;
 }
 
 const char *http_peer(const struct http_request *rq)

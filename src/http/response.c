@@ -77,6 +77,13 @@ void http_send_stream(struct http_response *rs, const char *content_type,
 	rs->stream = *body;
 }
 
+void http_receive(struct http_response *rs, const struct http_sink *sink)
+{
+	assert(!rs->received && rs->status == 0);
+	rs->received = true;
+	rs->sink = *sink;
+}
+
 bool response_next(const struct http_response *rs, size_t *pos, struct http_field *ret)
 {
 	if (*pos >= rs->fields.len)
@@ -104,6 +111,9 @@ void response_done(struct http_response *rs)
 	if (rs->streamed)
 		rs->stream.close(rs->stream.arg);
 	rs->streamed = false;
+	if (rs->received)
+		rs->sink.close(rs->sink.arg);
+	rs->received = false;
 	buf_done(&rs->fields);
 	buf_done(&rs->body);
 }

@@ -8,6 +8,12 @@
  *   on_request  -> the response queued; a stream is read through http/ahead
  *   on_completed -> logged, freed
  *
+ * A body that goes to a sink is not collected: it is the head that is suspended and queued, and
+ *
+ *   run         -> (worker) the handler accepts, resumed
+ *   on_request  -> the body passed to http/intake -> at its end suspended, queued
+ *   run_finish  -> (worker) the response made, resumed
+ *
  * A suspended connection belongs to the worker that has its exchange; nothing else touches either.
  */
 #include <arpa/inet.h>
@@ -23,8 +29,11 @@
 
 #include "http/ahead.h"
 #include "http/crew.h"
+#include "http/early.h"
+#include "http/file.h"
 #include "http/guard.h"
 #include "http/http_internal.h"
+#include "http/intake.h"
 #include "util/checked.h"
 #include "util/clock.h"
 #include "util/io.h"
@@ -34,7 +43,7 @@
 
 #include "util/banned.h"
 
-#define EPOLL_THREADS 2U
+#define MIN_EPOLL_THREADS 2U
 #define MIN_CONNECTIONS 16U
 #define OTHER_FILES \
 	256U /* descriptors that are not connections: the store, the catalogue, imports */
@@ -42,12 +51,17 @@
 	((size_t)32 << 10) /* per connection: its head must fit, and that of the answer */
 #define DISCARD_BYTES \
 	((uint64_t)8 << 20) /* of a refused body read so that the client sees the answer */
-/* A few downloads at full speed, or many with little memory each. */
+#define SMALL_BODY \
+	((uint64_t)64 << 10) /* collected even if there is a sink for it: a worker less to wake */
+#define PACE_BYTES ((uint64_t)64 << 10) /* of a body have to come while a head would have to */
+/* A few transfers at full speed, or many with little memory each. */
 #define FAST_STREAMS 32U
+#define FAST_UPLOADS 32U
 #define FAST_BUFFER ((size_t)512 << 10)
 #define FAST_BLOCK ((size_t)128 << 10)
 #define SLOW_BUFFER ((size_t)64 << 10)
 #define SLOW_BLOCK ((size_t)16 << 10)
+#define SLOW_PIECE ((size_t)32 << 10)
 
 struct http_server {
 	struct http_config cfg;
@@ -57,13 +71,23 @@ struct http_server {
 	struct crew *crew;
 	struct guard *guard;
 	atomic_bool stopping;
-	atomic_uint streams;
+	atomic_uint streams, uploads;
 	struct dr_mutex lock;
 	struct dr_cond idle;
 	unsigned running; /* lock; requests from their complete head to their end */
 };
 
-enum stage { STAGE_HEAD, STAGE_BODY, STAGE_RUN, STAGE_ANSWER };
+enum stage {
+	STAGE_HEAD,
+	STAGE_COLLECT, /* the body */
+	STAGE_RUN,     /* suspended; a worker has the exchange */
+	STAGE_ACCEPT,  /* there is a sink */
+	STAGE_RECEIVE, /* the body, into the sink */
+	STAGE_EARLY,   /* there is an answer, while the body still comes */
+	STAGE_DISCARD, /* … and it was sent */
+	STAGE_ANSWER,
+	STAGE_END, /* without an answer */
+};
 
 struct exchange {
 	struct task task;
@@ -72,12 +96,19 @@ struct exchange {
 	struct guest *guest;
 	char *target; /* owned; as sent */
 	enum stage stage;
-	bool body_too_large;
+	bool unread;  /* the handler runs before the body is read */
+	bool sending; /* the client is sending a body, or may be */
 	uint64_t body_seen;
+	uint64_t pace_due; /* bytes until the guard is told that the body comes */
 	uint64_t started_ms;
 	bool counted;                /* in server->running */
 	bool streamed;               /* in server->streams */
+	bool uploading;              /* in server->uploads */
+	bool by_kernel;              /* the body is sent from its file */
+	uint64_t wire_start;         /* of such a body: what the connection had sent before */
 	uint64_t sent;               /* bytes of a streamed body */
+	struct intake *intake;       /* owned */
+	struct buf early;            /* the answer that does not wait */
 	struct MHD_Response *answer; /* owned until queued */
 	struct http_request rq;
 	struct http_response rs;
@@ -113,6 +144,13 @@ static struct MHD_Response *stream_answer(struct exchange *x, struct dr_err *err
 	if (x->rq.method == HTTP_HEAD || stream.length == 0) {
 		stream.close(stream.arg);
 		return MHD_create_response_from_callback(stream.length, 1, no_content, NULL, NULL);
+	}
+	answer = file_answer(&stream);
+	if (answer) {
+		stream.close(stream.arg);
+		x->by_kernel = true;
+		x->sent = stream.length;
+		return answer;
 	}
 	fast = atomic_fetch_add(&x->server->streams, 1) < FAST_STREAMS;
 	x->streamed = true;
@@ -156,16 +194,23 @@ static void log_failure(const struct exchange *x, const char *what)
 	       buf_str(&path), x->rs.status, what);
 }
 
-/* Turns the handler's response into libmicrohttpd's. x->answer stays NULL without memory. */
+/* Turns the handler's response into libmicrohttpd's, or, while the body still comes, into what is
+ * sent past it. Both stay empty without memory. */
 static void make_answer(struct exchange *x)
 {
 	struct dr_err err = DR_ERR_INIT;
 
+	x->stage = STAGE_ANSWER;
 	if (x->rs.status == 0 || x->rs.broken || !buf_ok(&x->rs.body) || !buf_ok(&x->rs.fields)) {
 		log_failure(x, "the handler made no usable response");
 		response_done(&x->rs);
 		x->rs = (struct http_response){0};
 		http_refuse(&x->rs, 500, "internal_error", "Internal error");
+	}
+	if (x->sending && early_write(&x->early, &x->rq, &x->rs)) {
+		x->stage = STAGE_EARLY;
+		x->sent = x->rs.body.len;
+		return;
 	}
 	if (x->rs.streamed) {
 		x->answer = stream_answer(x, &err);
@@ -188,6 +233,8 @@ static enum MHD_Result queue_answer(struct exchange *x)
 
 	if (!answer)
 		return MHD_NO;
+	if (x->by_kernel)
+		x->wire_start = file_wire_bytes(x->connection);
 	if (atomic_load(&x->server->stopping))
 		(void)MHD_add_response_header(answer, "Connection", "close");
 	verdict = MHD_queue_response(x->connection, x->rs.status, answer);
@@ -195,9 +242,28 @@ static enum MHD_Result queue_answer(struct exchange *x)
 	return verdict;
 }
 
+/* What still comes after an early answer is read, within reason, and goes nowhere. */
+static enum MHD_Result discard(struct exchange *x, size_t *len)
+{
+	if (*len == 0)
+		return MHD_NO; /* all of it was read */
+	x->body_seen += *len;
+	*len = 0;
+	return x->body_seen > DISCARD_BYTES ? MHD_NO : MHD_YES;
+}
+
+static enum MHD_Result send_early(struct exchange *x, size_t *len)
+{
+	early_send(x->connection, &x->early);
+	guard_waiting(x->server->guard, x->guest);
+	x->stage = STAGE_DISCARD;
+	x->body_seen = 0;
+	return *len > 0 ? discard(x, len) : MHD_YES;
+}
+
 /* Answers on the event loop, before any handler, and ends the connection: what follows on it may
  * not be the next request. */
-static enum MHD_Result refuse(struct exchange *x, unsigned status)
+static enum MHD_Result refuse(struct exchange *x, unsigned status, size_t *len)
 {
 	static const struct {
 		unsigned status;
@@ -214,24 +280,69 @@ static enum MHD_Result refuse(struct exchange *x, unsigned status)
 		if (known[i].status == status)
 			http_refuse(&x->rs, status, known[i].name, known[i].message);
 	}
-	http_add(&x->rs, "Connection", "close");
+	if (!x->sending)
+		http_add(&x->rs, "Connection", "close");
 	if (status == 503)
 		http_add(&x->rs, "Retry-After", "5");
 	make_answer(x);
-	x->stage = STAGE_ANSWER;
-	return queue_answer(x);
+	return x->stage == STAGE_EARLY ? send_early(x, len) : queue_answer(x);
 }
 
 /* ---- a request, from its head to its worker ---- */
+
+/* The sink gets a body that was collected. */
+static void take_collected(struct exchange *x)
+{
+	const struct http_sink sink = x->rs.sink;
+	size_t n;
+
+	x->rs.received = false;
+	for (size_t at = 0; at < x->rq.body.len; at += n) {
+		n = dr_min_size(HTTP_PIECE_BYTES, x->rq.body.len - at);
+		if (sink.write(sink.arg, x->rq.body.p + at, n) < 0)
+			break;
+	}
+	sink.finish(sink.arg, &x->rq, &x->rs);
+	sink.close(sink.arg);
+}
+
+static int accept_body(struct exchange *x)
+{
+	struct dr_err err = DR_ERR_INIT;
+	size_t most = HTTP_PIECE_BYTES;
+
+	x->rs.received = false; /* from here the sink is the intake's */
+	x->uploading = true;
+	if (atomic_fetch_add(&x->server->uploads, 1) >= FAST_UPLOADS)
+		most = SLOW_PIECE;
+	most = (size_t)dr_min_u64(most, http_content_length(&x->rq));
+	if (intake_new(&x->intake, &x->rs.sink, most, x->server->crew, x->connection, &err) == 0)
+		return 0;
+	http_refuse(&x->rs, 503, "unavailable", "Out of memory, try again");
+	return -1;
+}
 
 static void run(struct task *t)
 {
 	struct exchange *x = (struct exchange *)t; /* its first member */
 
 	x->server->cfg.handle(x->server->cfg.ctx, &x->rq, &x->rs);
-	make_answer(x);
-	x->stage = STAGE_ANSWER;
+	if (x->rs.received && !x->unread)
+		take_collected(x);
+	if (x->rs.received && accept_body(x) == 0)
+		x->stage = STAGE_ACCEPT;
+	else
+		make_answer(x);
 	/* The exchange may be over and freed before this returns. */
+	MHD_resume_connection(x->connection);
+}
+
+static void run_finish(struct task *t)
+{
+	struct exchange *x = (struct exchange *)t;
+
+	intake_finish(DR_STEAL(x->intake), &x->rq, &x->rs);
+	make_answer(x);
 	MHD_resume_connection(x->connection);
 }
 
@@ -244,38 +355,89 @@ static void count_running(struct http_server *s, int change)
 	dr_unlock(&s->lock);
 }
 
-static enum MHD_Result dispatch(struct exchange *x)
+/* Gives the exchange to a worker; false when there is none any more. */
+static bool hand_over(struct exchange *x, void (*what)(struct task *t))
 {
-	if (x->body_too_large)
-		return refuse(x, 413);
-	if (!buf_ok(&x->rq.body))
-		return refuse(x, 503);
 	guard_busy(x->server->guard, x->guest);
 	x->stage = STAGE_RUN;
-	x->task.run = run;
+	x->task.run = what;
 	MHD_suspend_connection(x->connection);
-	if (!crew_submit(x->server->crew, &x->task)) {
-		MHD_resume_connection(x->connection);
-		return refuse(x, 503);
-	}
+	if (crew_submit(x->server->crew, &x->task))
+		return true;
+	MHD_resume_connection(x->connection);
+	return false;
+}
+
+static enum MHD_Result dispatch(struct exchange *x, size_t *len)
+{
+	if (!buf_ok(&x->rq.body) || !hand_over(x, run))
+		return refuse(x, 503, len);
 	return MHD_YES;
 }
 
-static enum MHD_Result take_body(struct exchange *x, const char *p, size_t *len)
+static enum MHD_Result collect(struct exchange *x, const char *p, size_t *len)
 {
-	uint64_t max = x->server->cfg.max_body;
-
-	x->body_seen += *len;
-	if (x->body_seen > max + DISCARD_BYTES)
-		return MHD_NO;
-	if (x->body_seen > max) {
-		x->body_too_large = true;
-		buf_clear(&x->rq.body);
-	} else {
-		buf_append(&x->rq.body, p, *len);
+	if (*len == 0) {
+		x->sending = false;
+		return dispatch(x, len);
 	}
+	x->sending = true;
+	x->body_seen += *len;
+	if (x->body_seen > x->server->cfg.max_body) {
+		buf_clear(&x->rq.body);
+		return refuse(x, 413, len);
+	}
+	buf_append(&x->rq.body, p, *len);
 	*len = 0;
 	return MHD_YES;
+}
+
+/* ---- a body that goes to a sink ---- */
+
+/* Its client has the patience of the guard for every PACE_BYTES, as for a head. */
+static void note_pace(struct exchange *x, uint64_t taken)
+{
+	x->pace_due -= dr_min_u64(taken, x->pace_due);
+	if (x->pace_due > 0)
+		return;
+	guard_waiting(x->server->guard, x->guest);
+	x->pace_due = PACE_BYTES;
+}
+
+/* It is us who make the client wait. */
+static enum MHD_Result wait_for_sink(struct exchange *x)
+{
+	guard_busy(x->server->guard, x->guest);
+	x->pace_due = 0;
+	return MHD_YES;
+}
+
+static enum MHD_Result conclude(struct exchange *x)
+{
+	if (!hand_over(x, run_finish))
+		x->stage = STAGE_END; /* the server is stopping; closed when resumed */
+	return MHD_YES;
+}
+
+static enum MHD_Result receive(struct exchange *x, const char *p, size_t *len)
+{
+	size_t offered = *len;
+
+	switch (offered > 0 ? intake_take(x->intake, p, len) : intake_settle(x->intake)) {
+	case INTAKE_WAIT:
+		return wait_for_sink(x);
+	case INTAKE_FAILED:
+		x->sending = offered > 0;
+		return conclude(x);
+	case INTAKE_GO_ON:
+		break;
+	}
+	if (offered > 0) {
+		note_pace(x, offered - *len);
+		return MHD_YES;
+	}
+	x->sending = false;
+	return conclude(x);
 }
 
 struct gathered {
@@ -319,11 +481,24 @@ static void set_base_url(struct exchange *x)
 		(void)dr_copy(x->rq.base_url, sizeof x->rq.base_url, x->server->own_url);
 }
 
-static enum MHD_Result begin(struct exchange *x, const char *method, const char *version)
+/* Whether the handler is to see the request before its body: the body will go to a sink, and is
+ * large, or not sent before we say so. */
+static bool is_for_sink(const struct exchange *x)
+{
+	const struct http_config *cfg = &x->server->cfg;
+
+	if (x->sending && http_content_length(&x->rq) <= dr_min_u64(SMALL_BODY, cfg->max_body))
+		return false;
+	return cfg->receives && cfg->receives(cfg->ctx, &x->rq);
+}
+
+static enum MHD_Result begin(struct exchange *x, const char *method, const char *version,
+			     size_t *len)
 {
 	struct gathered g = {0};
 	unsigned minor = version[0] && version[strlen(version) - 1] == '0' ? 0 : 1;
-	uint64_t max = x->server->cfg.max_body;
+	const uint64_t max = x->server->cfg.max_body;
+	uint64_t length;
 	unsigned refused = message_method(&x->rq, method);
 
 	count_running(x->server, 1);
@@ -338,14 +513,17 @@ static enum MHD_Result begin(struct exchange *x, const char *method, const char 
 	if (!refused && atomic_load(&x->server->stopping))
 		refused = 503;
 	if (refused)
-		return refuse(x, refused);
-	if (x->rq.content_length != HTTP_LENGTH_NONE && x->rq.content_length > max) {
-		/* With 100-continue nothing was sent yet, and a huge body is not worth reading. */
-		if (http_header(&x->rq, "Expect") || x->rq.content_length > max + DISCARD_BYTES)
-			return refuse(x, 413);
-	}
+		return refuse(x, refused, len);
+	length = http_content_length(&x->rq);
+	/* With 100-continue nothing is sent before we say so. */
+	x->sending = length > 0 && !http_header(&x->rq, "Expect");
+	x->unread = length > 0 && is_for_sink(x);
+	if (x->unread)
+		return dispatch(x, len);
+	if (!x->rq.chunked && length > max)
+		return refuse(x, 413, len);
 	x->rq.body.max = (size_t)max;
-	x->stage = STAGE_BODY;
+	x->stage = STAGE_COLLECT;
 	return MHD_YES;
 }
 
@@ -360,13 +538,27 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection, 
 		return MHD_NO; /* no memory for it */
 	switch (x->stage) {
 	case STAGE_HEAD:
-		return begin(x, method, version);
-	case STAGE_BODY:
-		return *upload_len > 0 ? take_body(x, upload, upload_len) : dispatch(x);
+		return begin(x, method, version, upload_len);
+	case STAGE_COLLECT:
+		return collect(x, upload, upload_len);
 	case STAGE_RUN:
 		return MHD_YES;
+	case STAGE_ACCEPT:
+		x->stage = STAGE_RECEIVE;
+		x->sending = true;
+		note_pace(x, 0);
+		return MHD_YES;
+	case STAGE_RECEIVE:
+		return receive(x, upload, upload_len);
+	case STAGE_EARLY:
+		return send_early(x, upload_len);
+	case STAGE_DISCARD:
+		return discard(x, upload_len);
 	case STAGE_ANSWER:
+		*upload_len = 0;
 		return queue_answer(x);
+	case STAGE_END:
+		return MHD_NO;
 	}
 	return MHD_NO;
 }
@@ -397,27 +589,42 @@ static void *on_uri(void *cls, const char *uri, struct MHD_Connection *connectio
 	return x;
 }
 
+static void log_exchange(const struct exchange *x, bool whole)
+{
+	const struct http_config *cfg = &x->server->cfg;
+	const bool answered = x->stage == STAGE_ANSWER || x->stage == STAGE_DISCARD;
+	uint64_t sent = x->sent;
+
+	if (!cfg->log || !x->counted)
+		return;
+	if (x->by_kernel && !whole)
+		sent = dr_min_u64(sent, file_wire_bytes(x->connection) - x->wire_start);
+	cfg->log(cfg->ctx, &x->rq, answered ? x->rs.status : 0, sent, dr_now_ms() - x->started_ms);
+}
+
 static void on_completed(void *cls, struct MHD_Connection *connection, void **context,
 			 enum MHD_RequestTerminationCode why)
 {
 	struct http_server *s = cls;
 	struct exchange *x = *context;
 
-	(void)connection, (void)why;
+	(void)connection;
 	*context = NULL;
 	if (!x)
 		return;
 	assert(x->stage != STAGE_RUN);
 	guard_waiting(s->guard, x->guest);
-	if (s->cfg.log && x->counted)
-		s->cfg.log(s->cfg.ctx, &x->rq, x->stage == STAGE_ANSWER ? x->rs.status : 0, x->sent,
-			   dr_now_ms() - x->started_ms);
+	log_exchange(x, why == MHD_REQUEST_TERMINATED_COMPLETED_OK);
 	if (x->answer)
 		MHD_destroy_response(x->answer);
 	if (x->streamed)
 		atomic_fetch_sub(&s->streams, 1);
+	if (x->uploading)
+		atomic_fetch_sub(&s->uploads, 1);
 	if (x->counted)
 		count_running(s, -1);
+	intake_free(x->intake);
+	buf_done(&x->early);
 	response_done(&x->rs);
 	message_done(&x->rq);
 	free(x->target);
@@ -479,11 +686,11 @@ static int listen_on(struct http_server *s, struct dr_err *err)
 	return DR_STEAL_FD(fd);
 }
 
-static int start_mhd(struct http_server *s, int fd, struct dr_err *err)
+static int start_mhd(struct http_server *s, int fd, unsigned threads, struct dr_err *err)
 {
 	s->mhd = MHD_start_daemon(
 		MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, on_request,
-		s, MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_THREAD_POOL_SIZE, EPOLL_THREADS,
+		s, MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_THREAD_POOL_SIZE, threads,
 		MHD_OPTION_CONNECTION_LIMIT, s->cfg.connections, MHD_OPTION_CONNECTION_TIMEOUT,
 		s->cfg.idle_seconds, MHD_OPTION_CONNECTION_MEMORY_LIMIT, POOL_BYTES,
 		MHD_OPTION_URI_LOG_CALLBACK, on_uri, s, MHD_OPTION_NOTIFY_COMPLETED, on_completed,
@@ -528,7 +735,8 @@ DR_DEFINE_CLEANUP(struct http_server, server_free);
 int http_start(struct http_server **ret, const struct http_config *cfg, struct dr_err *err)
 {
 	DR_CLEANUP(server_freep) struct http_server *s = calloc(1, sizeof *s);
-	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+	const long online = sysconf(_SC_NPROCESSORS_ONLN);
+	const unsigned cpus = online > 0 ? (unsigned)online : 1;
 	int fd;
 
 	if (!s)
@@ -537,7 +745,7 @@ int http_start(struct http_server **ret, const struct http_config *cfg, struct d
 	dr_cond_init(&s->idle);
 	s->cfg = *cfg;
 	if (s->cfg.workers == 0)
-		s->cfg.workers = 4 + 2 * (unsigned)(cpus > 0 ? cpus : 1);
+		s->cfg.workers = 4 + 2 * cpus;
 	s->cfg.workers = s->cfg.workers > 64 ? 64 : s->cfg.workers;
 	if (s->cfg.connections == 0)
 		s->cfg.connections = 1024;
@@ -551,7 +759,8 @@ int http_start(struct http_server **ret, const struct http_config *cfg, struct d
 		      s->cfg.connections - s->cfg.connections / 8, err) < 0)
 		return -1;
 	fd = listen_on(s, err);
-	if (fd < 0 || start_mhd(s, fd, err) < 0)
+	if (fd < 0 ||
+	    start_mhd(s, fd, cpus > MIN_EPOLL_THREADS ? cpus : MIN_EPOLL_THREADS, err) < 0)
 		return -1;
 	*ret = DR_STEAL(s);
 	return 0;
