@@ -55,6 +55,9 @@ const char *http_rest(const struct http_request *rq, size_t n);
 const char *http_query(const struct http_request *rq, const char *name);
 /* http_header: the first value, without surrounding blanks; NULL when absent. */
 const char *http_header(const struct http_request *rq, const char *name);
+/* http_header_at: the nth (from 0) field of the head; false past the end. */
+bool http_header_at(const struct http_request *rq, size_t n, const char **ret_name,
+		    const char **ret_value);
 const void *http_body(const struct http_request *rq, size_t *ret_len); /* never NULL */
 const char *http_peer(const struct http_request *rq);                  /* numeric address */
 /* http_request_id: for X-Request-Id (which every answer carries), X-Trans-Id and logs. */

@@ -57,6 +57,16 @@ const char *http_header(const struct http_request *rq, const char *name)
 	return NULL;
 }
 
+bool http_header_at(const struct http_request *rq, size_t n, const char **ret_name,
+		    const char **ret_value)
+{
+	if (n >= rq->headers)
+		return false;
+	*ret_name = rq->header[n].name;
+	*ret_value = rq->header[n].value;
+	return true;
+}
+
 const void *http_body(const struct http_request *rq, size_t *ret_len)
 {
 	*ret_len = rq->body.len;
