@@ -22,6 +22,7 @@
 #define ORBIT_IMAGES "images"
 #define ORBIT_LISTING_LIMIT 10000
 #define ORBIT_SEGMENTS 1000 /* of a static large object */
+#define ORBIT_PIECES 32768  /* that one large object may be read from, nested ones included */
 #define ORBIT_MANIFEST_BYTES ((size_t)8 << 20)
 
 struct orbit {                   /* the daemon's root object owns it; fields are borrowed */
@@ -37,9 +38,11 @@ struct orbit_caller {
 	struct principal who; /* kind NONE: anonymous */
 	const char *referer;  /* NULL or "" */
 	/* by a verified temporary URL: then this is the only right */
-	enum tempurl_verdict grant;  /* NONE: without */
-	const char *grant_container; /* BY_CONTAINER: nothing outside it is read */
-	bool grant_get, grant_put, grant_post, grant_delete; /* methods the signature covers */
+	enum tempurl_verdict grant; /* NONE: without */
+	/* nothing is reached outside the account, nor, BY_CONTAINER, outside the container */
+	const char *grant_account, *grant_container;
+	/* what the signature covers; get: also HEAD, for which GET, PUT and POST signatures do */
+	bool grant_get, grant_put, grant_post, grant_delete;
 };
 
 /* ---- accounts and containers ---- */
@@ -50,12 +53,18 @@ int orbit_account_show(struct orbit *o, const struct orbit_caller *c, const char
 /* orbit_account_post: changes is a text of lines "Name: value", an empty value removes. */
 int orbit_account_post(struct orbit *o, const struct orbit_caller *c, const char *account,
 		       const char *changes, struct dr_err *err) DR_MUST_CHECK;
+/* orbit_account_quota: the operator's verb: what the account's own objects may hold instead of
+ * orbit.account_bytes; UINT64_MAX: that again. Tenants who set X-Account-Meta-Quota-Bytes
+ * themselves are DENIED. */
+int orbit_account_quota(struct orbit *o, const char *account, uint64_t bytes, struct dr_err *err)
+	DR_MUST_CHECK;
 /* orbit_account_list: the containers, "images" among them; q->limit at most ORBIT_LISTING_LIMIT. */
 int orbit_account_list(struct orbit *o, const struct orbit_caller *c, const char *account,
 		       const struct listing_query *q, listing_fn fn, void *arg, struct dr_err *err)
 	DR_MUST_CHECK;
 
-/* What a caller may be shown and do, for fronts that show it. */
+/* orbit_container_show: to whoever may do anything in it: then a front that shows its sums asks for
+ * may_list, without which they are 0. */
 struct orbit_container {
 	struct container row; /* meta without what the caller may not see (ACLs, keys) */
 	bool owner, may_list, may_read, may_write, images;
@@ -95,18 +104,22 @@ enum orbit_form {
 	ORBIT_RAW,
 	ORBIT_QCOW2, /* images only; anything else is NOT_FOUND */
 };
-/* orbit_object_open: with ret_reader NULL it is only looked at. Segments of large objects are read
- * with the caller's right on each, settled now: DENIED or CONFLICT (reason "segment": one is
- * missing or was changed). What was opened is read to its end even when it is deleted meanwhile. */
+/* orbit_object_open: with ret_reader NULL it is only looked at (a static large object's segments
+ * are then taken at its word). Segments of large objects are read with the caller's right on each,
+ * settled now: UNAUTHENTICATED, DENIED, or CONFLICT (reason "segment": one is missing or was
+ * changed, they are more than ORBIT_PIECES, or nested too deeply). What was opened is read to its
+ * end even when it is deleted meanwhile; of a large object this holds for the segment that is being
+ * read, and a later one that is gone when its turn comes is a CONFLICT then. */
 int orbit_object_open(struct orbit *o, const struct orbit_caller *c, const char *account,
 		      const char *container, const char *name, enum orbit_form form,
 		      struct orbit_object *ret, struct orbit_reader **ret_reader,
 		      struct dr_err *err) DR_MUST_CHECK;
-/* orbit_reader_read: 1..len bytes at pos < bytes. */
+/* orbit_reader_read: 1..len bytes at pos < bytes; CORRUPT when they are not what was stored. */
 ssize_t orbit_reader_read(struct orbit_reader *r, void *buf, size_t len, uint64_t pos,
 			  struct dr_err *err) DR_MUST_CHECK;
-/* orbit_reader_file: the plain file (borrowed descriptor) that holds *ret_len bytes of the content
- * from `pos` on, at *ret_at in it; false when the bytes are in none. */
+/* orbit_reader_file: the plain file (descriptor borrowed until the reader's next call) that holds
+ * *ret_len bytes of the content from `pos` on, at *ret_at in it; false when the bytes are in none,
+ * or reading them would fail. */
 bool orbit_reader_file(struct orbit_reader *r, uint64_t pos, int *ret_fd, uint64_t *ret_at,
 		       uint64_t *ret_len);
 void orbit_reader_close(struct orbit_reader *r); /* NULL is fine */
@@ -135,6 +148,8 @@ int orbit_upload_write(struct orbit_upload *u, const void *p, size_t len, struct
 	DR_MUST_CHECK;
 int orbit_upload_write_at(struct orbit_upload *u, const void *p, size_t len, uint64_t pos,
 			  struct dr_err *err) DR_MUST_CHECK;
+/* orbit_upload_most: no more bytes than this will be taken (object size and quotas). */
+uint64_t orbit_upload_most(const struct orbit_upload *u);
 /* orbit_upload_fd: for a process that writes by itself; see store_upload_fd. */
 int orbit_upload_fd(struct orbit_upload *u);
 /* orbit_upload_written: that process is done; md5: the hex MD5 of all bytes it wrote, or NULL: to
@@ -156,8 +171,9 @@ int orbit_static_put(struct orbit *o, const struct orbit_caller *c, const struct
 /* orbit_object_post: metadata and content type anew, of all but what the content implies. */
 int orbit_object_post(struct orbit *o, const struct orbit_caller *c, const struct orbit_put *put,
 		      struct dr_err *err) DR_MUST_CHECK;
-/* orbit_object_delete: `segments`: of a static large object the segments too
- * (?multipart-manifest=delete); deleted and not found ones are counted. */
+/* orbit_object_delete: `segments`: of a static large object the segments too, when the caller may
+ * delete all of them (?multipart-manifest=delete); deleted and not found ones are counted, and
+ * INVALID reason "manifest" when it is none. Without it NOT_FOUND. */
 struct orbit_deleted {
 	uint64_t deleted, not_found;
 };
