@@ -87,16 +87,24 @@ static int visit_lease(void *arg, const char *lease, bool ended, struct dr_err *
 	return finished ? store_unlease(v->store, lease, err) : 0;
 }
 
-int collect_once(struct catalogue *c, struct store *st, const struct collect_options *opt,
-		 struct store_sweep_stats *ret, struct dr_err *err)
+static int collect_items(struct catalogue *c, struct store *st, const struct collect_options *opt,
+			 struct store_sweep_stats *ret, struct dr_err *err)
 {
 	struct lease_visit v = {c, st};
 	const struct collect_roots roots = {each_root, c};
 
-	memset(ret, 0, sizeof *ret);
 	if (store_each_lease(st, visit_lease, &v, err) < 0)
 		return -1;
 	return manifest_collect(st, &roots, opt, ret, err);
+}
+
+int collect_once(struct catalogue *c, struct store *st, const struct collect_options *opt,
+		 struct collected *ret, struct dr_err *err)
+{
+	memset(ret, 0, sizeof *ret);
+	if (orbit_collect(c, st, opt->stop, opt->stop_arg, &ret->objects, err) < 0)
+		return -1;
+	return collect_items(c, st, opt, &ret->items, err);
 }
 
 /* ---- check ---- */
@@ -225,21 +233,43 @@ static int64_t prune_before(const struct collector *g)
 	return wall < steady ? wall : steady;
 }
 
-static void collect_and_log(struct collector *g)
+static void log_failure(const char *what, const struct dr_err *err)
+{
+	dr_log(err->code == DR_BUSY || err->code == DR_CANCELLED ? DR_INFO : DR_ERROR,
+	       "what=%s error=\"%s\"", what, err->msg);
+}
+
+static void collect_objects(struct collector *g)
+{
+	struct dr_err err = DR_ERR_INIT;
+	struct orbit_collected s;
+	const uint64_t began = dr_now_ms();
+
+	if (orbit_collect(g->catalogue, g->store, stopping, g, &s, &err) < 0) {
+		log_failure("collect_objects", &err);
+		return;
+	}
+	dr_log(s.freed.objects > 0 ? DR_INFO : DR_DEBUG,
+	       "what=collect_objects freed=%llu freed_bytes=%llu kept=%llu ms=%llu",
+	       (unsigned long long)s.freed.objects, (unsigned long long)s.freed.bytes,
+	       (unsigned long long)s.kept.objects, (unsigned long long)(dr_now_ms() - began));
+}
+
+static void collect_all(struct collector *g)
 {
 	const struct collect_options opt = {
 		.grace_seconds = g->grace_seconds, .stop = stopping, .stop_arg = g};
 	struct dr_err err = DR_ERR_INIT;
 	struct store_sweep_stats s;
-	uint64_t began = dr_now_ms();
+	const uint64_t began = dr_now_ms();
 
 	if (catalogue_token_prune(g->catalogue, prune_before(g), &err) < 0) {
 		dr_log(DR_WARN, "what=prune error=\"%s\"", err.msg);
 		dr_err_clear(&err);
 	}
-	if (collect_once(g->catalogue, g->store, &opt, &s, &err) < 0) {
-		dr_log(err.code == DR_BUSY || err.code == DR_CANCELLED ? DR_INFO : DR_ERROR,
-		       "what=collect error=\"%s\"", err.msg);
+	collect_objects(g);
+	if (collect_items(g->catalogue, g->store, &opt, &s, &err) < 0) {
+		log_failure("collect", &err);
 		return;
 	}
 	dr_log(DR_INFO, "what=collect freed_chunks=%llu freed_bytes=%llu kept_chunks=%llu ms=%llu",
@@ -253,6 +283,7 @@ static void *collector_main(void *arg)
 	uint64_t due = dr_now_ms() + g->interval_seconds * 1000;
 	uint64_t now;
 
+	collect_objects(g);
 	for (;;) {
 		dr_lock(&g->lock);
 		while (!g->stop && (now = dr_now_ms()) < due)
@@ -262,7 +293,7 @@ static void *collector_main(void *arg)
 			return NULL;
 		}
 		dr_unlock(&g->lock);
-		collect_and_log(g);
+		collect_all(g);
 		due = dr_now_ms() + g->interval_seconds * 1000;
 	}
 }

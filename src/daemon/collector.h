@@ -8,19 +8,27 @@
 #include "catalogue/catalogue.h"
 #include "manifest/check.h"
 #include "manifest/collect.h"
+#include "orbit/upkeep.h"
 
 struct collector;
 
-/* collector_start: a thread that collects every interval_seconds (0 = never) and prunes tokens.
- * Catalogue and store are borrowed. */
+/* collector_start: a thread that collects every interval_seconds (0 = never) and prunes tokens;
+ * what a server that died has left of uploads it collects at once, too. Catalogue and store are
+ * borrowed.
+ */
 int collector_start(struct collector **ret, struct catalogue *c, struct store *st,
 		    uint64_t interval_seconds, uint64_t grace_seconds, struct dr_err *err)
 	DR_MUST_CHECK;
 void collector_stop(struct collector *g); /* NULL is fine; ends a running collection early */
 
-/* collect_once: ends the leases of jobs that are over, then collects. */
+struct collected {
+	struct orbit_collected objects; /* users' own */
+	struct store_sweep_stats items; /* chunks and manifests of images */
+};
+/* collect_once: users' objects; then ends the leases of jobs that are over, and collects what
+ * images need no more. */
 int collect_once(struct catalogue *c, struct store *st, const struct collect_options *opt,
-		 struct store_sweep_stats *ret, struct dr_err *err) DR_MUST_CHECK;
+		 struct collected *ret, struct dr_err *err) DR_MUST_CHECK;
 /* check_once: manifest_check over the catalogue's images; problem as there. */
 int check_once(struct catalogue *c, struct store *st, bool full,
 	       void (*problem)(void *arg, const struct check_item *item, enum check_fault fault,
