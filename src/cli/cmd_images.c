@@ -273,6 +273,12 @@ static const struct option download_options[] = {
 	{'f', "format", "FORMAT", "lz4 (default), raw or qcow2"},
 };
 
+static const struct option prepare_options[] = {
+	{'f', "format", "FORMAT", "lz4, xz or zst; by default what DST ends in, lz4 for -"},
+	{'l', "level", "LEVEL", "Level of compression, as the tool of the format has it"},
+	{0, "threads", "COUNT", "Threads that compress; by default one per processor"},
+};
+
 static const struct subcommand subs[] = {
 	{"destroy", "image-id...", "Destroy images", NULL, {NULL, 0}, destroy},
 	{"download", "image-id [FILE]", "Download an image's disk",
@@ -282,6 +288,12 @@ static const struct subcommand subs[] = {
 	 OPTIONS(download_options), images_download},
 	{"list", "[image-id...]", "List images", NULL, OPTIONS(list_options), list},
 	{"lock", "image-id...", "Lock images: they cannot be destroyed", NULL, {NULL, 0}, lock},
+	{"prepare", "SRC DST", "Compress a disk for a fast upload and import",
+	 "SRC is a raw or qcow2 disk, compressed or not; DST ends in .lz4, .xz or .zst. - is "
+	 "standard\n"
+	 "input or output. lz4 is the fastest, xz the smallest; the result is the compressed raw "
+	 "disk.\n",
+	 OPTIONS(prepare_options), images_prepare},
 	{"register", "", "Register an image in the image library",
 	 "Give exactly one of --url, --server and --volume.\n", OPTIONS(register_options),
 	 images_register},
@@ -298,4 +310,5 @@ const struct command command_images = {
 	.subs = subs,
 	.sub_count = sizeof subs / sizeof *subs,
 	.sub_default = "list",
+	.sub_local = "prepare",
 };

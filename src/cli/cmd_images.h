@@ -7,6 +7,7 @@
 #include "cli/cli.h"
 
 int images_register(struct cli *cli, const struct args *args, struct dr_err *err) DR_MUST_CHECK;
+int images_prepare(struct cli *cli, const struct args *args, struct dr_err *err) DR_MUST_CHECK;
 int images_download(struct cli *cli, const struct args *args, struct dr_err *err) DR_MUST_CHECK;
 
 /* Checks of option values; NULL (not given) passes. */

@@ -24,6 +24,7 @@ struct command {
 	const struct subcommand *subs; /* NULL: known, but not part of this version */
 	size_t sub_count;
 	const char *sub_default; /* what a word that is no subcommand, or none, goes to */
+	const char *sub_local;   /* the one that needs neither configuration nor service */
 	bool without_client;     /* works before a client is configured */
 };
 
