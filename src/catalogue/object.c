@@ -377,6 +377,7 @@ int catalogue_object_rename(struct catalogue *c, int64_t from, const char *name,
 {
 	dr_session s = {0};
 	struct change ch = {.container = to};
+	struct object unwanted;
 	int64_t bytes = 0;
 	int64_t at = 0;
 	int found;
@@ -386,9 +387,12 @@ int catalogue_object_rename(struct catalogue *c, int64_t from, const char *name,
 		return -1;
 	if (from == to && strcmp(name, new_name) == 0)
 		return 0;
-	found = find(s.db, to, new_name, ret_old, err);
+	found = find(s.db, to, new_name, ret_old ? ret_old : &unwanted, err);
 	if (found < 0)
 		return -1;
+	if (found && !ret_old)
+		return dr_refuse(err, DR_CONFLICT, "exists",
+				 "there is an object of that name already");
 	ch.at = now > at ? now : at + 1;
 	if (found) {
 		ch.objects = -1;

@@ -104,7 +104,8 @@ int catalogue_object_set(struct catalogue *c, struct object *o, int64_t now, str
 int catalogue_object_delete(struct catalogue *c, int64_t container, const char *name,
 			    struct object *ret_old, struct dr_err *err) DR_MUST_CHECK;
 /* catalogue_object_rename: within one account, to a name that may be taken: then that row's object
- * is *ret_old (1 returned). The quotas of the target container hold, unless it is the same one.
+ * is *ret_old (1 returned), or, with ret_old NULL, it is a CONFLICT, reason "exists". The quotas of
+ * the target container hold, unless it is the same one.
  * modified_at becomes `now` (raised above both). INVALID between accounts. */
 int catalogue_object_rename(struct catalogue *c, int64_t from, const char *name, int64_t to,
 			    const char *new_name, const struct object_limits *limits, int64_t now,
