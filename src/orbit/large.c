@@ -49,6 +49,9 @@ static void fill(struct making *m, struct slo_segment *s, const struct object *r
 {
 	const char *etag = row->kind == OBJECT_STATIC ? row->etag : row->md5;
 
+	if (strcmp(m->place->row.name, m->put->container) == 0 &&
+	    strcmp(s->object, m->put->name) == 0)
+		wrong(m, s, "Manifest must not include itself as a segment");
 	if (row->kind == OBJECT_DYNAMIC)
 		wrong(m, s, "A dynamic large object is no segment");
 	if (s->bytes != UINT64_MAX && s->bytes != row->bytes)
@@ -150,7 +153,6 @@ int orbit_static_put(struct orbit *o, const struct orbit_caller *c, const struct
 {
 	dr_autofree struct place *p = NULL;
 	dr_slo slo = {0};
-	char own[CONTAINER_TEXT + OBJECT_TEXT];
 
 	if (place_enter(o, c, put->account, put->container, VERB_OBJECT_PUT, &p, err) < 0 ||
 	    check_object_name(put->name, err) < 0)
@@ -162,8 +164,7 @@ int orbit_static_put(struct orbit *o, const struct orbit_caller *c, const struct
 	if (len > ORBIT_MANIFEST_BYTES)
 		return dr_refuse(err, DR_LIMIT, "too-large", "Manifest File > %zu bytes",
 				 ORBIT_MANIFEST_BYTES);
-	snprintf(own, sizeof own, "%s/%s", put->container, put->name);
-	if (slo_parse(body, len, own, ORBIT_SEGMENTS, &slo, ret_errors, err) < 0)
+	if (slo_parse(body, len, ORBIT_SEGMENTS, &slo, ret_errors, err) < 0)
 		return -1;
 	return static_put(o, c, put, &slo, ret, ret_errors, err);
 }

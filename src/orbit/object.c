@@ -14,8 +14,7 @@
 
 /* ---- metadata ---- */
 
-/* unquote: percent-decoding in place; false for a malformed escape or a NUL. */
-static bool unquote(char *s)
+bool unquote(char *s, bool plus)
 {
 	char *to = s;
 
@@ -23,11 +22,13 @@ static bool unquote(char *s)
 		uint8_t byte = (uint8_t)*s;
 
 		if (byte == '%') {
-			const char hex[3] = {s[1], s[1] ? s[2] : 0, 0};
+			const char hex[3] = {s[1], s[1] ? s[2] : '\0', '\0'};
 
 			if (!hex_decode(hex, &byte, 1) || byte == 0)
 				return false;
 			s += 2;
+		} else if (byte == '+' && plus) {
+			byte = ' ';
 		}
 		*to++ = (char)byte;
 	}
@@ -47,7 +48,8 @@ int manifest_split(const char *value, char container[static CONTAINER_TEXT],
 	if (!text)
 		return dr_fail_nomem(err);
 	if (slash && slash != value && slash[1] != 0 && slash[1] != '/' && !strpbrk(value, "?&") &&
-	    unquote(text) && dr_utf8_valid(text, strlen(text)) && (cut = strchr(text, '/'))) {
+	    unquote(text, false) && dr_utf8_valid(text, strlen(text)) &&
+	    (cut = strchr(text, '/'))) {
 		*cut = 0;
 		if (*text && cut[1] && dr_copy(container, CONTAINER_TEXT, text) &&
 		    dr_copy(prefix, OBJECT_TEXT, cut + 1))

@@ -63,6 +63,9 @@ int object_type(const char *given, const char *name, char ret[static CONTENT_TYP
 		struct dr_err *err) DR_MUST_CHECK;
 /* object_describe: what a row says of its object; of a dynamic one as if it had no segments. */
 void object_describe(const struct object *row, struct orbit_object *ret);
+/* unquote: percent-decoding in place; '+' is a blank when `plus`. False for a malformed escape or a
+ * NUL. */
+bool unquote(char *s, bool plus);
 /* manifest_split: X-Object-Manifest ("container/prefix", percent-encoded). INVALID, reason
  * "manifest". */
 int manifest_split(const char *value, char container[static CONTAINER_TEXT],

@@ -150,7 +150,7 @@ static bool set_range(struct slo_segment *s, const json_t *v)
 }
 
 /* take: what is wrong with a segment; NULL: nothing. */
-static const char *take(struct slo_segment *s, json_t *v, const char *own, bool last)
+static const char *take(struct slo_segment *s, json_t *v, bool last)
 {
 	const json_t *etag = json_object_get(v, "etag");
 	struct slo_segment settled;
@@ -168,8 +168,6 @@ static const char *take(struct slo_segment *s, json_t *v, const char *own, bool 
 	if (!set_path(s, text_of(json_object_get(v, "path"))))
 		return "path does not refer to an object. Path must be of the form "
 		       "/container/object.";
-	if (strcmp(s->path, own) == 0)
-		return "manifest must not include itself as a segment";
 	if (etag && !json_is_null(etag) && !text_of(etag))
 		return "\"etag\" must be a string or null (if provided)";
 	if (text_of(etag) && !dr_copy(s->etag, sizeof s->etag, text_of(etag)))
@@ -191,8 +189,8 @@ static int bad_manifest(const char *why, struct dr_err *err)
 	return dr_refuse(err, DR_INVALID, "manifest", "%s", why);
 }
 
-int slo_parse(const char *text, size_t len, const char *own, size_t most, struct slo *ret,
-	      struct buf *ret_errors, struct dr_err *err)
+int slo_parse(const char *text, size_t len, size_t most, struct slo *ret, struct buf *ret_errors,
+	      struct dr_err *err)
 {
 	json_auto_t *list = json_loadb(text, len, 0, NULL);
 	dr_slo m = {0};
@@ -212,7 +210,7 @@ int slo_parse(const char *text, size_t len, const char *own, size_t most, struct
 		return dr_fail_nomem(err);
 	json_array_foreach(list, i, v)
 	{
-		wrong = take(&m.segments[m.count++], v, own, i + 1 == json_array_size(list));
+		wrong = take(&m.segments[m.count++], v, i + 1 == json_array_size(list));
 		if (wrong) {
 			bad++;
 			buf_printf(ret_errors, "Index %zu: %s\n", i, wrong);

@@ -31,12 +31,11 @@ void slo_done(struct slo *m);
 #define dr_slo DR_CLEANUP(slo_done) struct slo
 
 /* slo_parse: what a client puts: path, etag, size_bytes, range.
- *   own         "container/object" of the manifest, which it may not include
  *   most        segments
  *   ret_errors  a line for each bad segment
  * INVALID, reason "manifest"; LIMIT, reason "too-large": more than `most`. */
-int slo_parse(const char *text, size_t len, const char *own, size_t most, struct slo *ret,
-	      struct buf *ret_errors, struct dr_err *err) DR_MUST_CHECK;
+int slo_parse(const char *text, size_t len, size_t most, struct slo *ret, struct buf *ret_errors,
+	      struct dr_err *err) DR_MUST_CHECK;
 /* slo_settle: a put range within an object of `bytes`: first and last. False when it is not
  * satisfiable. One of the whole object is none. */
 bool slo_settle(struct slo_segment *s, uint64_t bytes);
