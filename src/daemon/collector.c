@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "manifest/view.h"
+#include "util/checked.h"
 #include "util/clock.h"
 #include "util/log.h"
 #include "util/mutex.h"
@@ -14,10 +15,10 @@
 
 #include "util/banned.h"
 
+#define EXPIRE_BATCH 1000
+
 struct collector {
-	struct catalogue *catalogue;
-	struct store *store;
-	uint64_t interval_seconds, grace_seconds;
+	struct collector_config cfg;
 	int64_t began_wall;
 	uint64_t began_ms;
 	struct dr_mutex lock;
@@ -223,9 +224,9 @@ static bool stopping(void *arg)
 	return stop;
 }
 
-/* prune_before: now; but a clock that is set forward meanwhile does not end everybody's tokens for
- * good. */
-static int64_t prune_before(const struct collector *g)
+/* surely_past: now; but a clock that is set forward meanwhile does not end everybody's tokens for
+ * good, nor objects that were to live longer. */
+static int64_t surely_past(const struct collector *g)
 {
 	const int64_t steady = g->began_wall + (int64_t)((dr_now_ms() - g->began_ms) / 1000);
 	const int64_t wall = dr_wall();
@@ -245,7 +246,7 @@ static void collect_objects(struct collector *g)
 	struct orbit_collected s;
 	const uint64_t began = dr_now_ms();
 
-	if (orbit_collect(g->catalogue, g->store, stopping, g, &s, &err) < 0) {
+	if (orbit_collect(g->cfg.catalogue, g->cfg.store, stopping, g, &s, &err) < 0) {
 		log_failure("collect_objects", &err);
 		return;
 	}
@@ -258,17 +259,17 @@ static void collect_objects(struct collector *g)
 static void collect_all(struct collector *g)
 {
 	const struct collect_options opt = {
-		.grace_seconds = g->grace_seconds, .stop = stopping, .stop_arg = g};
+		.grace_seconds = g->cfg.grace_seconds, .stop = stopping, .stop_arg = g};
 	struct dr_err err = DR_ERR_INIT;
 	struct store_sweep_stats s;
 	const uint64_t began = dr_now_ms();
 
-	if (catalogue_token_prune(g->catalogue, prune_before(g), &err) < 0) {
+	if (catalogue_token_prune(g->cfg.catalogue, surely_past(g), &err) < 0) {
 		dr_log(DR_WARN, "what=prune error=\"%s\"", err.msg);
 		dr_err_clear(&err);
 	}
 	collect_objects(g);
-	if (collect_items(g->catalogue, g->store, &opt, &s, &err) < 0) {
+	if (collect_items(g->cfg.catalogue, g->cfg.store, &opt, &s, &err) < 0) {
 		log_failure("collect", &err);
 		return;
 	}
@@ -277,42 +278,77 @@ static void collect_all(struct collector *g)
 	       (unsigned long long)s.kept.chunks, (unsigned long long)(dr_now_ms() - began));
 }
 
+static void expire_objects(struct collector *g)
+{
+	struct dr_err err = DR_ERR_INIT;
+	uint64_t expired = 0;
+	int n;
+
+	do {
+		n = orbit_expire(g->cfg.catalogue, g->cfg.store, surely_past(g), EXPIRE_BATCH,
+				 &err);
+		expired += n > 0 ? (uint64_t)n : 0;
+	} while (n == EXPIRE_BATCH && !stopping(g));
+	if (expired > 0)
+		dr_log(DR_INFO, "what=expire objects=%llu", (unsigned long long)expired);
+	if (n < 0)
+		log_failure("expire", &err);
+}
+
+/* after: the time of the next turn; never, when there is none. */
+static uint64_t after(uint64_t seconds)
+{
+	return seconds > 0 ? dr_now_ms() + seconds * 1000 : UINT64_MAX;
+}
+
+/* wait_until: false when it is time to stop. */
+static bool wait_until(struct collector *g, uint64_t due)
+{
+	uint64_t now;
+	bool stop;
+
+	dr_lock(&g->lock);
+	while (!g->stop && (now = dr_now_ms()) < due)
+		dr_cond_wait_ms(&g->changed, &g->lock, due - now);
+	stop = g->stop;
+	dr_unlock(&g->lock);
+	return !stop;
+}
+
 static void *collector_main(void *arg)
 {
 	struct collector *g = arg;
-	uint64_t due = dr_now_ms() + g->interval_seconds * 1000;
-	uint64_t now;
+	const struct collector_config *cfg = &g->cfg;
+	uint64_t collect = after(cfg->collect_seconds);
+	uint64_t expire = cfg->expire_seconds > 0 ? 0 : UINT64_MAX;
 
-	collect_objects(g);
-	for (;;) {
-		dr_lock(&g->lock);
-		while (!g->stop && (now = dr_now_ms()) < due)
-			dr_cond_wait_ms(&g->changed, &g->lock, due - now);
-		if (g->stop) {
-			dr_unlock(&g->lock);
-			return NULL;
+	if (cfg->collect_seconds > 0)
+		collect_objects(g);
+	while (wait_until(g, dr_min_u64(collect, expire))) {
+		if (dr_now_ms() >= expire) {
+			expire_objects(g);
+			expire = after(cfg->expire_seconds);
 		}
-		dr_unlock(&g->lock);
-		collect_all(g);
-		due = dr_now_ms() + g->interval_seconds * 1000;
+		if (dr_now_ms() >= collect) {
+			collect_all(g);
+			collect = after(cfg->collect_seconds);
+		}
 	}
+	return NULL;
 }
 
-int collector_start(struct collector **ret, struct catalogue *c, struct store *st,
-		    uint64_t interval_seconds, uint64_t grace_seconds, struct dr_err *err)
+int collector_start(struct collector **ret, const struct collector_config *config,
+		    struct dr_err *err)
 {
 	struct collector *g;
 
 	*ret = NULL;
-	if (interval_seconds == 0)
+	if (config->collect_seconds == 0 && config->expire_seconds == 0)
 		return 0;
 	g = calloc(1, sizeof *g);
 	if (!g)
 		return dr_fail_nomem(err);
-	g->catalogue = c;
-	g->store = st;
-	g->interval_seconds = interval_seconds;
-	g->grace_seconds = grace_seconds;
+	g->cfg = *config;
 	g->began_wall = dr_wall();
 	g->began_ms = dr_now_ms();
 	dr_mutex_init(&g->lock);

@@ -12,13 +12,17 @@
 
 struct collector;
 
-/* collector_start: a thread that collects every interval_seconds (0 = never) and prunes tokens;
- * what a server that died has left of uploads it collects at once, too. Catalogue and store are
- * borrowed.
- */
-int collector_start(struct collector **ret, struct catalogue *c, struct store *st,
-		    uint64_t interval_seconds, uint64_t grace_seconds, struct dr_err *err)
-	DR_MUST_CHECK;
+struct collector_config {
+	struct catalogue *catalogue; /* borrowed */
+	struct store *store;         /* borrowed */
+	uint64_t collect_seconds;    /* between collections; 0 = never */
+	uint64_t grace_seconds;
+	uint64_t expire_seconds; /* between looks for objects that are due; 0 = never */
+};
+/* collector_start: a thread that collects and prunes tokens, and deletes objects that are due. What
+ * a server that died has left of uploads, and what has come due since, goes at once. */
+int collector_start(struct collector **ret, const struct collector_config *config,
+		    struct dr_err *err) DR_MUST_CHECK;
 void collector_stop(struct collector *g); /* NULL is fine; ends a running collection early */
 
 struct collected {

@@ -31,6 +31,8 @@ struct config {
 	/* [store] */
 	char *store_url, *store_dedup;
 	uint64_t store_collect_seconds, store_grace_seconds;
+	/* [orbit] */
+	uint64_t orbit_expire_seconds;
 	/* [catalogue] */
 	char *catalogue_url;
 	/* [log] */

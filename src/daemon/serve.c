@@ -248,6 +248,19 @@ static int start_runner(struct daemon *d, struct dr_err *err)
 	return job_runner_start(&d->runner, &jc, err);
 }
 
+static int start_collector(struct daemon *d, struct dr_err *err)
+{
+	const struct collector_config cc = {
+		.catalogue = d->catalogue,
+		.store = d->store,
+		.collect_seconds = d->cfg.store_collect_seconds,
+		.grace_seconds = d->cfg.store_grace_seconds,
+		.expire_seconds = d->cfg.orbit_expire_seconds,
+	};
+
+	return collector_start(&d->collector, &cc, err);
+}
+
 static void log_policy(const struct daemon *d)
 {
 	for (size_t i = 0; d->allow[i]; i++) {
@@ -332,9 +345,7 @@ static int start(struct daemon *d, struct dr_err *err)
 		return -1;
 	set_up_library(d);
 	log_policy(d);
-	if ((!d->imports_refused && start_runner(d, err) < 0) ||
-	    collector_start(&d->collector, d->catalogue, d->store, d->cfg.store_collect_seconds,
-			    d->cfg.store_grace_seconds, err) < 0)
+	if ((!d->imports_refused && start_runner(d, err) < 0) || start_collector(d, err) < 0)
 		return -1;
 	return start_http(d, err);
 }

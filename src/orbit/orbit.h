@@ -212,9 +212,4 @@ int orbit_tempurl(struct orbit *o, const struct tempurl *t, const char *method, 
 int orbit_open_url(struct orbit *o, const char *url, struct orbit_object *ret,
 		   struct orbit_reader **ret_reader, struct dr_err *err) DR_MUST_CHECK;
 
-/* ---- upkeep ---- */
-
-/* orbit_expire: deletes what is due, at most `most`; how many it were. */
-int orbit_expire(struct orbit *o, size_t most, struct dr_err *err) DR_MUST_CHECK;
-
 #endif

@@ -18,6 +18,32 @@ static void count(struct orbit_tally *t, uint64_t bytes)
 	t->bytes += bytes;
 }
 
+/* ---- what is due ---- */
+
+int orbit_expire(struct catalogue *c, struct store *st, int64_t now, size_t most,
+		 struct dr_err *err)
+{
+	dr_autofree struct expired_object *due = NULL;
+	dr_autofree struct object *old = malloc(sizeof *old);
+	size_t n = 0;
+	int expired = 0;
+
+	if (!old)
+		return dr_fail_nomem(err);
+	if (catalogue_object_expired(c, now, most, &due, &n, err) < 0)
+		return -1;
+	for (size_t i = 0; i < n; i++) {
+		const int rc = catalogue_object_expire(c, &due[i], old, err);
+
+		/* Another time may have been set meanwhile. */
+		if (rc < 0 || (rc > 0 && old->has_blob &&
+			       store_object_remove(st, due[i].account, &old->blob, err) < 0))
+			return -1;
+		expired += rc;
+	}
+	return expired;
+}
+
 /* ---- what no row names ---- */
 
 struct sweep {

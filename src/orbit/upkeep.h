@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * orbit/upkeep: do the store's objects and the catalogue's rows agree? Both run beside everything
+ * orbit/upkeep: what is done for users' objects without being asked for. All run beside everything
  * else, one thread each.
  *
+ *   expire   deletes what is due
  *   collect  removes objects that no row names: what a server that died has left between the two
  *   check    quick: every object of a row is there, with its length; containers' sums are those of
  *            their rows. Full: and every byte is read again against the MD5 in the row.
@@ -15,6 +16,11 @@
 #include "catalogue/orbit.h"
 #include "manifest/check.h"
 #include "store/object.h"
+
+/* orbit_expire: deletes what was to be deleted by `now` (seconds since 1970), at most `most`; how
+ * many it were. */
+int orbit_expire(struct catalogue *c, struct store *st, int64_t now, size_t most,
+		 struct dr_err *err) DR_MUST_CHECK;
 
 struct orbit_tally {
 	uint64_t objects;

@@ -60,7 +60,7 @@ static struct store_upload *committed(struct bench *b, struct digest *ret)
 	return u;
 }
 
-static void kept(struct bench *b, const char *name, struct object *ret)
+static void kept_until(struct bench *b, const char *name, int64_t delete_at, struct object *ret)
 {
 	struct object old;
 	struct hash *h = NULL;
@@ -68,6 +68,7 @@ static void kept(struct bench *b, const char *name, struct object *ret)
 	char md5[HASH_MAX_HEX];
 
 	an_object(ret, b->k.id, name, strlen(TEXT), name);
+	ret->delete_at = delete_at;
 	must(hash_new(&h, HASH_MD5, &err));
 	hash_update(h, TEXT, strlen(TEXT));
 	hash_final_hex(h, md5);
@@ -76,6 +77,11 @@ static void kept(struct bench *b, const char *name, struct object *ret)
 	u = committed(b, &ret->blob);
 	must(catalogue_object_put(b->f.c, ret, &NO_LIMITS, false, &old, &err));
 	store_upload_close(u, true);
+}
+
+static void kept(struct bench *b, const char *name, struct object *ret)
+{
+	kept_until(b, name, 0, ret);
 }
 
 static void path_of(const struct bench *b, const struct digest *key, char ret[static 256])
@@ -132,6 +138,34 @@ static void assert_told(const struct bench *b, const char *object, enum check_fa
 	assert_int_equal(b->fault, fault);
 	if (!strstr(b->text, part))
 		fail_msg("%s: no \"%s\" in it", b->text, part);
+}
+
+static int expired(struct bench *b, int64_t now, size_t most)
+{
+	int n = 0;
+
+	must(n = orbit_expire(b->f.c, b->t.st, now, most, &err));
+	return n;
+}
+
+static void what_is_due_goes_with_its_bytes(void **state)
+{
+	struct bench *b = *state;
+	struct object stays, due[3], later;
+
+	kept(b, "stays", &stays);
+	kept_until(b, "later", 2000, &later);
+	kept_until(b, "due 0", 1000, &due[0]);
+	kept_until(b, "due 1", 999, &due[1]);
+	kept_until(b, "due 2", 1, &due[2]);
+	assert_int_equal(expired(b, 1000, 2), 2);
+	assert_int_equal(expired(b, 1000, 2), 1);
+	assert_int_equal(expired(b, 1000, 2), 0);
+	for (int i = 0; i < 3; i++)
+		assert_false(there(b, &due[i].blob));
+	assert_true(there(b, &stays.blob) && there(b, &later.blob));
+	assert_int_equal(check(b, true), 0);
+	assert_int_equal(b->checked.checked.objects, 2);
 }
 
 static void what_rows_name_stays_and_the_rest_goes(void **state)
@@ -284,6 +318,7 @@ static void wrong_sums_are_named_and_put_right(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		CASE(what_is_due_goes_with_its_bytes),
 		CASE(what_rows_name_stays_and_the_rest_goes),
 		CASE(what_waits_for_its_row_is_no_orphan),
 		CASE(a_collection_can_be_stopped),
