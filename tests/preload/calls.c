@@ -197,7 +197,9 @@ static int open_at(int dir, const char *name, int flags, mode_t mode)
 	record_lock();
 	fd = NEXT(openat64)(dir, name, flags, mode);
 	c.fd = fd;
-	if (fd >= 0 && (flags & O_CREAT) && (flags & O_TMPFILE) != O_TMPFILE)
+	if (fd >= 0 && (flags & O_TMPFILE) == O_TMPFILE)
+		record_call('f', &c);
+	else if (fd >= 0 && (flags & O_CREAT))
 		record_call('o', &c);
 	record_unlock();
 	faults_after(v);
@@ -257,6 +259,29 @@ EXPORT int renameat2(int fromdir, const char *from, int todir, const char *to, u
 EXPORT int renameat(int fromdir, const char *from, int todir, const char *to)
 {
 	return renameat2(fromdir, from, todir, to, 0);
+}
+
+EXPORT int linkat(int fromdir, const char *from, int todir, const char *to, int flags)
+{
+	char path[PATH_MAX], old[PATH_MAX];
+	struct call c = {.name = "link", .path = path, .from = old, .fd = -1};
+	enum verdict v;
+	int rc;
+
+	if (!watched("link"))
+		return NEXT(linkat)(fromdir, from, todir, to, flags);
+	path_at(todir, to, path);
+	path_at(fromdir, from, old);
+	v = faults_before(&c);
+	if (v == FAIL)
+		return -1;
+	record_lock();
+	rc = NEXT(linkat)(fromdir, from, todir, to, flags);
+	if (rc == 0)
+		record_call('l', &c);
+	record_unlock();
+	faults_after(v);
+	return rc;
 }
 
 EXPORT int unlinkat(int dir, const char *name, int flags)

@@ -90,6 +90,10 @@ class Replay:
                     c.kind = "-"  # it was opened, not made
                 else:
                     c.node = names[c.path] = inodes[c.inode] = Node()
+            elif c.kind == "f":  # a file without a name
+                inodes[c.inode] = Node()
+            elif c.kind == "l":  # … which gets one
+                c.node = names[c.path] = inodes[c.inode]
             elif c.kind in "wt":
                 c.node = inodes[c.inode]
             elif c.kind == "r":
@@ -134,7 +138,7 @@ class Replay:
                 continue
             elif c.kind == "m":
                 directories.add(c.path)
-            elif c.kind in "or":
+            elif c.kind in "orl":
                 if c.kind == "r" and names.get(c.source) is c.node:
                     del names[c.source]
                 names[c.path] = c.node
