@@ -32,7 +32,9 @@ struct config {
 	char *store_url, *store_dedup;
 	uint64_t store_collect_seconds, store_grace_seconds;
 	/* [orbit] */
+	uint64_t orbit_object_bytes, orbit_account_bytes, orbit_tempurl_days;
 	uint64_t orbit_expire_seconds;
+	bool orbit_tempurl_sha1;
 	/* [catalogue] */
 	char *catalogue_url;
 	/* [log] */

@@ -22,6 +22,7 @@
 #include "ingest/selftest.h"
 #include "job/runner.h"
 #include "library/library.h"
+#include "orbit/orbit.h"
 #include "swift/swift.h"
 #include "transport/policy.h"
 #include "util/checked.h"
@@ -49,6 +50,7 @@ struct daemon {
 	struct collector *collector;
 	struct http_server *http;
 	struct library library;
+	struct orbit orbit;
 	bool imports_refused; /* the decoder's walls do not hold here */
 };
 
@@ -203,6 +205,14 @@ static void set_up_library(struct daemon *d)
 		.import_nat64 = c->import_nat64,
 		.wake_jobs = wake_jobs,
 		.wake_arg = d,
+	};
+	d->orbit = (struct orbit){
+		.library = &d->library,
+		.object_bytes = c->orbit_object_bytes,
+		.account_bytes = c->orbit_account_bytes,
+		.tempurls = {.sha1 = c->orbit_tempurl_sha1,
+			     .farthest = (int64_t)c->orbit_tempurl_days * 86400},
+		.public_url = c->http_public_url,
 	};
 }
 
