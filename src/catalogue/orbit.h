@@ -145,12 +145,13 @@ int catalogue_object_each_blob(struct catalogue *c, unsigned shard,
 			       int (*fn)(void *arg, const struct stored_blob *b,
 					 struct dr_err *err),
 			       void *arg, struct dr_err *err) DR_MUST_CHECK;
-/* catalogue_orbit_recount: for check: containers whose sums are not those of their rows; fn is told
- * and, with `mend`, they are put right, the accounts' sums too. */
-int catalogue_orbit_recount(struct catalogue *c, bool mend,
-			    int (*fn)(void *arg, const struct container *was, uint64_t objects,
-				      uint64_t bytes, struct dr_err *err),
-			    void *arg, struct dr_err *err) DR_MUST_CHECK;
+/* catalogue_orbit_recount: for check: containers whose sums are not those of their rows, and
+ * accounts (the container's name is "") whose sums are not those of their containers. fn is told
+ * and, with `mend`, they are put right; nothing is written when nothing is wrong. */
+typedef int (*recount_fn)(void *arg, const struct container *was, uint64_t objects, uint64_t bytes,
+			  struct dr_err *err);
+int catalogue_orbit_recount(struct catalogue *c, bool mend, recount_fn fn, void *arg,
+			    struct dr_err *err) DR_MUST_CHECK;
 
 /* ---- listings ---- */
 

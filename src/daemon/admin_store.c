@@ -106,12 +106,16 @@ static void on_object(void *arg, const struct stored_blob *where, enum check_fau
 		return;
 	}
 	/* Users' own words: not to be let loose on a terminal. */
-	dr_quote(&name, where->container, CONTAINER_TEXT);
+	buf_puts(&name, where->account);
+	if (where->container[0]) {
+		buf_putc(&name, ' ');
+		dr_quote(&name, where->container, CONTAINER_TEXT);
+	}
 	if (where->object[0]) {
 		buf_putc(&name, ' ');
 		dr_quote(&name, where->object, OBJECT_TEXT);
 	}
-	printf("%s %s %s: %s\n", where->account, buf_str(&name), fault_name(fault), text);
+	printf("%s %s: %s\n", buf_str(&name), fault_name(fault), text);
 }
 
 static void print_result(const struct admin *a, const struct check_result *r,

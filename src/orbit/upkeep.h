@@ -43,9 +43,9 @@ struct orbit_checked {
 	struct orbit_tally orphans; /* no row names them: the next collection's */
 };
 
-/* orbit_check: problem() gets one sentence about one object, or, with object "", its container. 0
- * when everything was looked at, or -1: the catalogue's own failure, NO_MEMORY, IO on the store as
- * a whole. */
+/* orbit_check: problem() gets one sentence about one object, or, with object "", its container,
+ * or, with container "", its account. 0 when everything was looked at, or -1: the catalogue's own
+ * failure, NO_MEMORY, IO on the store as a whole. */
 typedef void (*orbit_problem_fn)(void *arg, const struct stored_blob *where, enum check_fault fault,
 				 const char *text);
 int orbit_check(struct catalogue *c, struct store *st, bool full, orbit_problem_fn problem,
