@@ -30,7 +30,7 @@ static const struct key keys[] = {
 	{"http.listen", V_TEXT, AT(http_listen), "127.0.0.1:8877",
 	 "HOST:PORT of the API and Orbit; port 0 picks one"},
 	{"http.public_url", V_TEXT, AT(http_public_url), "",
-	 "origin that clients use, when it is not the Host header's"},
+	 "origin that clients use, when it is not the Host header's, and of our temporary URLs"},
 	{"http.workers", V_COUNT, AT(http_workers), "0",
 	 "threads that run requests; 0 = 4 and 2 per processor"},
 	{"http.connections", V_COUNT, AT(http_connections), "4096", "connections at once"},

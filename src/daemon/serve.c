@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +18,7 @@
 #include "api/api.h"
 #include "daemon/collector.h"
 #include "daemon/daemon.h"
+#include "daemon/own.h"
 #include "daemon/wire.h"
 #include "http/http.h"
 #include "ingest/selftest.h"
@@ -51,7 +53,9 @@ struct daemon {
 	struct http_server *http;
 	struct library library;
 	struct orbit orbit;
-	bool imports_refused; /* the decoder's walls do not hold here */
+	char origin[OWN_ORIGIN_TEXT]; /* own.h; known when the port is */
+	atomic_bool ready;            /* all of the above is there */
+	bool imports_refused;         /* the decoder's walls do not hold here */
 };
 
 static void wake_jobs(void *arg)
@@ -119,7 +123,10 @@ static void handle(void *ctx, struct http_request *rq, struct http_response *rs)
 				      "nothing at this path\"]}";
 	struct daemon *d = ctx;
 
-	if (api_handles(rq)) {
+	if (!atomic_load(&d->ready)) {
+		http_add(rs, "Retry-After", "1");
+		http_refuse(rs, 503, "starting", "The server is starting");
+	} else if (api_handles(rq)) {
 		api_handle(&d->library, rq, rs);
 	} else if (swift_handles(rq)) {
 		swift_handle(&d->library, rq, rs);
@@ -167,6 +174,7 @@ static int split_listen(const char *text, char host[static 256], uint16_t *ret, 
 	return 0;
 }
 
+/* start_http: what comes before the rest is there is refused. */
 static int start_http(struct daemon *d, struct dr_err *err)
 {
 	char host[256];
@@ -184,7 +192,9 @@ static int start_http(struct daemon *d, struct dr_err *err)
 
 	if (split_listen(d->cfg.http_listen, host, &hc.port, err) < 0)
 		return -1;
-	return http_start(&d->http, &hc, err);
+	if (http_start(&d->http, &hc, err) < 0)
+		return -1;
+	return own_origin(d->cfg.http_public_url, host, http_port(d->http), d->origin, err);
 }
 
 static void set_up_library(struct daemon *d)
@@ -203,6 +213,7 @@ static void set_up_library(struct daemon *d)
 		.import_deny = (const char *const *)d->deny,
 		.import_ports = c->import_ports,
 		.import_nat64 = c->import_nat64,
+		.public_url = d->origin,
 		.wake_jobs = wake_jobs,
 		.wake_arg = d,
 	};
@@ -212,7 +223,7 @@ static void set_up_library(struct daemon *d)
 		.account_bytes = c->orbit_account_bytes,
 		.tempurls = {.sha1 = c->orbit_tempurl_sha1,
 			     .farthest = (int64_t)c->orbit_tempurl_days * 86400},
-		.public_url = c->http_public_url,
+		.public_url = d->origin,
 	};
 }
 
@@ -253,6 +264,8 @@ static int start_runner(struct daemon *d, struct dr_err *err)
 			  .hurry = c->import_hurry,
 			  .threads = c->import_threads ? (unsigned)c->import_threads
 						       : (unsigned)dr_min_u64(cpus, MOST_THREADS)},
+		.open_own = own_open,
+		.own_arg = &d->orbit,
 	};
 
 	return job_runner_start(&d->runner, &jc, err);
@@ -355,9 +368,12 @@ static int start(struct daemon *d, struct dr_err *err)
 		return -1;
 	set_up_library(d);
 	log_policy(d);
+	if (start_http(d, err) < 0)
+		return -1;
 	if ((!d->imports_refused && start_runner(d, err) < 0) || start_collector(d, err) < 0)
 		return -1;
-	return start_http(d, err);
+	atomic_store(&d->ready, true);
+	return 0;
 }
 
 static void stop(struct daemon *d)
