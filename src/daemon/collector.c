@@ -38,7 +38,7 @@ static int visit_root(void *arg, const struct image *img, struct dr_err *err)
 {
 	const struct root_visit *v = arg;
 
-	return v->fn(v->arg, COLLECT_MANIFEST, img->domain, &img->manifest, err);
+	return v->fn(v->arg, img->domain, &img->manifest, err);
 }
 
 static int each_root(void *arg, collect_fn fn, void *fn_arg, struct dr_err *err)
@@ -124,7 +124,6 @@ static int visit_item(void *arg, const struct image *img, struct dr_err *err)
 {
 	const struct check_visit *v = arg;
 	const struct check_item item = {.name = img->id,
-					.kind = COLLECT_MANIFEST,
 					.domain = img->domain,
 					.id = img->manifest,
 					.bytes = img->virtual_bytes,

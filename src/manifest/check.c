@@ -181,39 +181,11 @@ static int check_image(struct check *c, const struct check_item *item, struct dr
 	return 0;
 }
 
-static int check_blob(struct check *c, const struct check_item *item, struct dr_err *err)
-{
-	struct dr_err why = DR_ERR_INIT;
-	uint64_t bytes = 0;
-	int rc = store_probe_blob(c->st, item->domain, &item->id, &bytes, &why);
-
-	/* Strange, of another length, or to be read anyway: read it, which moves damage aside. The
-	 * length that counts is the catalogue's. */
-	if ((rc == 0 && (c->full || bytes != item->bytes)) || (rc < 0 && why.code == DR_CORRUPT)) {
-		dr_err_clear(&why);
-		c->block.max = item->bytes < SIZE_MAX - 1 ? item->bytes + 1 : SIZE_MAX - 1;
-		rc = store_get_blob(c->st, item->domain, &item->id, c->block.max, &c->block, &why);
-		if (rc == 0 && c->block.len != item->bytes)
-			report(c, item, CHECK_DISAGREES,
-			       "it has %zu bytes, the catalogue says %llu", c->block.len,
-			       (unsigned long long)item->bytes);
-		c->block.max = 0;
-	}
-	if (rc < 0 && why.code == DR_NO_MEMORY)
-		return dr_fail_nomem(err);
-	if (rc < 0)
-		report(c, item, fault_of(&why), "%s; storing the same bytes again heals it",
-		       why.msg);
-	return 0;
-}
-
 static int check_one(void *arg, const struct check_item *item, struct dr_err *err)
 {
 	struct check *c = arg;
 
 	c->ret->items++;
-	if (item->kind == COLLECT_BLOB)
-		return check_blob(c, item, err);
 	return check_image(c, item, err);
 }
 
@@ -240,7 +212,7 @@ static int pass_root(void *arg, const struct check_item *item, struct dr_err *er
 {
 	const struct as_root *r = arg;
 
-	return r->fn(r->fn_arg, item->kind, item->domain, &item->id, err);
+	return r->fn(r->fn_arg, item->domain, &item->id, err);
 }
 
 static int each_root(void *arg, collect_fn fn, void *fn_arg, struct dr_err *err)

@@ -4,7 +4,7 @@
  *
  *   quick  every manifest is whole and says what the catalogue says; every chunk is there with the
  *          length and check word that the manifest recorded
- *   full   and every chunk, expanded and hashed again, is the one its id says; every blob likewise
+ *   full   and every chunk, expanded and hashed again, is the one its id says
  *
  * A damaged item is moved aside; the next import of the same bytes writes it anew. Runs beside
  * everything else. One thread. */
@@ -20,14 +20,13 @@ enum check_fault {
 	CHECK_UNREADABLE, /* this machine failed to read it */
 };
 
-/* One thing the catalogue says to be in the store. */
+/* One image that the catalogue says to be in the store. */
 struct check_item {
-	const char *name; /* an image's id, an object's name: only handed back */
-	enum collect_kind kind;
+	const char *name; /* an image's id: only handed back */
 	const char *domain;
-	struct digest id;      /* of the manifest blob, or of the blob */
-	uint64_t bytes;        /* the virtual size, or the blob's length */
-	struct digest content; /* of an image: manifest_content_digest */
+	struct digest id;      /* of the manifest blob */
+	uint64_t bytes;        /* the virtual size */
+	struct digest content; /* manifest_content_digest */
 };
 
 typedef int (*check_fn)(void *arg, const struct check_item *item, struct dr_err *err);

@@ -28,11 +28,13 @@ static int go_on(const struct collection *c, struct dr_err *err)
 	return 0;
 }
 
-static int mark_manifest(struct collection *c, const char *domain, const struct digest *id,
-			 struct dr_err *err)
+static int mark_root(void *arg, const char *domain, const struct digest *id, struct dr_err *err)
 {
 	DR_CLEANUP(manifest_freep) struct manifest *m = NULL;
+	struct collection *c = arg;
 
+	if (go_on(c, err) < 0 || mark_add(&c->mark, mark_print(domain, true, id, 0), err) < 0)
+		return -1;
 	if (manifest_load(&m, c->st, domain, id, err) < 0)
 		return dr_while(err, "collection stopped: a manifest that is in use");
 	for (uint64_t i = 0; i < m->count; i++) {
@@ -43,21 +45,6 @@ static int mark_manifest(struct collection *c, const char *domain, const struct 
 			return -1;
 	}
 	return 0;
-}
-
-static int mark_root(void *arg, enum collect_kind kind, const char *domain, const struct digest *id,
-		     struct dr_err *err)
-{
-	struct collection *c = arg;
-
-	if (go_on(c, err) < 0 || mark_add(&c->mark, mark_print(domain, true, id, 0), err) < 0)
-		return -1;
-	return kind == COLLECT_MANIFEST ? mark_manifest(c, domain, id, err) : 0;
-}
-
-static int mark_held(void *arg, const char *domain, const struct digest *id, struct dr_err *err)
-{
-	return mark_root(arg, COLLECT_MANIFEST, domain, id, err);
 }
 
 static bool is_marked(void *arg, const struct store_item *item)
@@ -87,7 +74,7 @@ int manifest_collect(struct store *st, const struct collect_roots *roots,
 		/* Rows first, holds second: a holder confirms the row after its hold, so whoever
 		 * lost the row before we listed it has a hold by now. */
 		if (roots->each(roots->arg, mark_root, &c, err) < 0 ||
-		    store_sweep_held(c.sweep, mark_held, &c, err) < 0)
+		    store_sweep_held(c.sweep, mark_root, &c, err) < 0)
 			return -1;
 		for (; lo < c.mark.hi; lo++)
 			if (go_on(&c, err) < 0 ||

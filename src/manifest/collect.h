@@ -13,13 +13,9 @@
 #include "manifest/manifest.h"
 #include "store/collect.h"
 
-enum collect_kind {
-	COLLECT_MANIFEST, /* a manifest blob and every chunk in it */
-	COLLECT_BLOB,     /* a blob: (a segment of) a user's object */
-};
-
-typedef int (*collect_fn)(void *arg, enum collect_kind kind, const char *domain,
-			  const struct digest *id, struct dr_err *err);
+/* A root: a manifest's blob, and every chunk in it. */
+typedef int (*collect_fn)(void *arg, const char *domain, const struct digest *manifest,
+			  struct dr_err *err);
 
 struct collect_roots {
 	/* each: fn(fn_arg, …) for everything that is live now; stops with -1 when fn does. Called

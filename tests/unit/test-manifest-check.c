@@ -29,8 +29,7 @@ static void add_image(struct fixture *f, const char *name, const struct disk *d)
 	struct dr_err err = DR_ERR_INIT;
 	struct store_txn *tx = NULL;
 
-	*item = (struct check_item){
-		.name = name, .kind = COLLECT_MANIFEST, .domain = DISK_DOMAIN, .bytes = d->bytes};
+	*item = (struct check_item){.name = name, .domain = DISK_DOMAIN, .bytes = d->bytes};
 	manifest_content_digest(m, &item->content);
 	assert_int_equal(manifest_encode(m, &b, &err), 0);
 	assert_int_equal(store_begin(f->st, "job-1", &tx, &err), 0);
@@ -39,27 +38,12 @@ static void add_image(struct fixture *f, const char *name, const struct disk *d)
 	assert_int_equal(store_unlease(f->st, "job-1", &err), 0);
 }
 
-static void add_object(struct fixture *f, const char *name, const char *bytes)
-{
-	struct check_item *item = &f->items[f->count++];
-	struct dr_err err = DR_ERR_INIT;
-	struct store_txn *tx = NULL;
-
-	*item = (struct check_item){
-		.name = name, .kind = COLLECT_BLOB, .domain = DISK_DOMAIN, .bytes = strlen(bytes)};
-	assert_int_equal(store_begin(f->st, "job-1", &tx, &err), 0);
-	assert_int_equal(store_put_blob(tx, DISK_DOMAIN, bytes, strlen(bytes), &item->id, &err), 0);
-	assert_int_equal(store_commit(tx, &err), 0);
-	assert_int_equal(store_unlease(f->st, "job-1", &err), 0);
-}
-
-/* fill_store: two images that share the chunk at 2 MiB, and an object. */
+/* fill_store: two images that share the chunk at 2 MiB. */
 static void fill_store(struct fixture *f)
 {
 	f->count = 0;
 	add_image(f, "img-first", &first);
 	add_image(f, "img-second", &second);
-	add_object(f, "object", "the bytes of an object");
 }
 
 static int setup(void **state)
@@ -167,7 +151,7 @@ static void a_sound_store_has_no_problems(void **state)
 	struct digest id;
 	struct check_result r = check(f, false, "");
 
-	assert_int_equal(r.items, 3);
+	assert_int_equal(r.items, 2);
 	assert_int_equal(r.chunks, 5);
 	assert_true(r.counted);
 	assert_int_equal(r.orphans.chunks + r.orphans.blobs, 0);
@@ -184,8 +168,7 @@ static void a_sound_store_has_no_problems(void **state)
 	store_abandon(tx);
 	assert_int_equal(store_unlease(f->st, "job-2", &err), 0);
 	/* An image is deleted: what only it had is an orphan, and still no problem. */
-	f->items[0] = f->items[2];
-	f->count = 2;
+	f->items[0] = f->items[--f->count];
 	r = check(f, false, "");
 	assert_int_equal(r.orphans.chunks, 2);
 	assert_int_equal(r.orphans.blobs, 2);
@@ -248,9 +231,8 @@ static void the_catalogue_is_compared(void **state)
 
 	f->items[0].content.b[5] ^= 1;
 	f->items[1].bytes += 512;
-	f->items[2].bytes -= 1;
-	check(f, false, "img-first disagrees;img-second disagrees;object disagrees;");
-	check(f, true, "img-first disagrees;img-second disagrees;object disagrees;");
+	check(f, false, "img-first disagrees;img-second disagrees;");
+	check(f, true, "img-first disagrees;img-second disagrees;");
 }
 
 static void a_manifest_that_records_something_else_disagrees(void **state)
@@ -297,23 +279,6 @@ static void what_was_deleted_meanwhile_is_no_problem(void **state)
 	check(f, false, "img-second missing;");
 }
 
-static void objects_are_checked_too(void **state)
-{
-	struct fixture *f = *state;
-	struct buf *b = store_mem_item(f->st, DISK_DOMAIN, true, &f->items[2].id);
-
-	b->p[0] ^= 1;
-	check(f, false, "");
-	check(f, true, "object damaged;");
-	check(f, false, "object missing;");
-	fill_store(f);
-	b = store_mem_item(f->st, DISK_DOMAIN, true, &f->items[2].id);
-	buf_putc(b, 'x');
-	check(f, false, "object damaged;");
-	fill_store(f);
-	check(f, true, "");
-}
-
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -326,7 +291,6 @@ int main(void)
 		CASE(the_catalogue_is_compared),
 		CASE(a_manifest_that_records_something_else_disagrees),
 		CASE(what_was_deleted_meanwhile_is_no_problem),
-		CASE(objects_are_checked_too),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

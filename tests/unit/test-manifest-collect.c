@@ -12,7 +12,6 @@
 
 /* The "catalogue": what is live. */
 struct root {
-	enum collect_kind kind;
 	const char *domain;
 	struct digest id;
 };
@@ -50,7 +49,7 @@ static int each_root(void *arg, collect_fn fn, void *fn_arg, struct dr_err *err)
 
 	f->listed++;
 	for (size_t i = 0; i < f->count; i++)
-		if (fn(fn_arg, f->roots[i].kind, f->roots[i].domain, &f->roots[i].id, err) < 0)
+		if (fn(fn_arg, f->roots[i].domain, &f->roots[i].id, err) < 0)
 			return -1;
 	return 0;
 }
@@ -94,7 +93,7 @@ static struct digest add_image(struct fixture *f, const struct disk *d)
 	DR_CLEANUP(manifest_freep) struct manifest *m = disk_put(f->st, d);
 	struct digest id = put_manifest(f, DISK_DOMAIN, m);
 
-	f->roots[f->count++] = (struct root){COLLECT_MANIFEST, DISK_DOMAIN, id};
+	f->roots[f->count++] = (struct root){DISK_DOMAIN, id};
 	return id;
 }
 
@@ -109,12 +108,10 @@ static void what_images_share_stays_while_one_of_them_lives(void **state)
 
 	add_image(f, &first);
 	add_image(f, &second);
-	f->roots[f->count++] =
-		(struct root){COLLECT_BLOB, OTHER_DOMAIN, put_blob(f, OTHER_DOMAIN, "object", 6)};
-	put_blob(f, OTHER_DOMAIN, "deleted object", 14);
+	put_blob(f, OTHER_DOMAIN, "no image's manifest", 19);
 	assert_int_equal(collect(f, 0, false, &stats, &err), 0);
 	assert_int_equal(stats.kept.chunks, 5);
-	assert_int_equal(stats.kept.blobs, 3);
+	assert_int_equal(stats.kept.blobs, 2);
 	assert_int_equal(stats.freed.blobs, 1);
 	/* The first image is deleted: its two own chunks and its manifest go. */
 	f->roots[0] = f->roots[--f->count];
@@ -127,7 +124,7 @@ static void what_images_share_stays_while_one_of_them_lives(void **state)
 	f->count = 0;
 	assert_int_equal(collect(f, 0, false, &stats, &err), 0);
 	assert_int_equal(stats.freed.chunks, 3);
-	assert_int_equal(stats.freed.blobs, 2);
+	assert_int_equal(stats.freed.blobs, 1);
 	assert_int_equal(stats.kept.chunks + stats.kept.blobs, 0);
 }
 
@@ -247,7 +244,7 @@ static void many(struct fixture *f)
 	}
 	assert_int_equal(store_commit(tx, &err), 0);
 	id = put_manifest(f, DISK_DOMAIN, m);
-	f->roots[f->count++] = (struct root){COLLECT_MANIFEST, DISK_DOMAIN, id};
+	f->roots[f->count++] = (struct root){DISK_DOMAIN, id};
 }
 
 static void little_memory_takes_more_passes_to_the_same_end(void **state)
