@@ -9,7 +9,7 @@
 #define HTTP_MAX_TARGET 8192
 #define HTTP_MAX_SEGMENTS 256
 #define HTTP_MAX_PARAMS 64
-#define HTTP_MAX_HEADERS 100
+#define HTTP_MAX_HEADERS 126 /* as Swift: 90 of metadata, 36 others */
 #define HTTP_LENGTH_NONE UINT64_MAX
 
 struct http_field {
