@@ -359,7 +359,7 @@ static void the_expired_are_gone_for_readers_and_counted_until_removed(void **st
 	int rc = 0;
 
 	for (int i = 0; i < 4; i++) {
-		char name[8];
+		char name[16];
 
 		snprintf(name, sizeof(name), "x%d", i);
 		an_object(&s->o, s->k.id, name, 1, name);
@@ -410,7 +410,7 @@ static void each_blob_meets_every_blob_once(void **state)
 
 	put_object(c, s->k.id, "empty", 0, &s->old);
 	for (int i = 0; i < 500; i++) {
-		char name[8];
+		char name[16];
 
 		snprintf(name, sizeof(name), "%d", i);
 		put_object(c, s->k.id, name, 3, &s->old);
