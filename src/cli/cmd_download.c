@@ -6,25 +6,12 @@
 
 #include "cli/cmd_images.h"
 #include "cli/download.h"
-#include "cli/env.h"
 #include "cli/image.h"
+#include "cli/remote.h"
 #include "cli/text.h"
 #include "util/str.h"
 
 #include "util/banned.h"
-
-/* orbit_origin: where Orbit is: as configured, else where the API is. [owned by caller] */
-static int orbit_origin(const struct cli *cli, const struct session *s, char **ret,
-			struct dr_err *err)
-{
-	const char *url = env_get("BRIGHTBOX_ORBIT_URL");
-
-	if (!url)
-		url = config_value(cli->config, "orbit_url");
-	if (web_origin(url ? url : session_api_origin(s), ret, err) < 0)
-		return dr_while(err, "the URL of Orbit");
-	return 0;
-}
 
 /* choose_file: what was asked for, a name in the directory that was asked for, or a name here. */
 static int choose_file(const char *asked, const char *id, enum download_format format, char **ret,
@@ -82,7 +69,8 @@ int images_download(struct cli *cli, const struct args *args, struct dr_err *err
 		return dr_fail(err, DR_INVALID, "an image is nothing for a terminal");
 	if (!dr_streq(asked, "-") && choose_file(asked, id, req.format, &file, err) < 0)
 		return -1;
-	if (cli_session(cli, &s, err) < 0 || orbit_origin(cli, s, &origin, err) < 0)
+	if (cli_session(cli, &s, err) < 0 ||
+	    remote_origin_of(cli->config, session_api_origin(s), &origin, err) < 0)
 		return -1;
 	found = session_find(s, IMAGE_COLLECTION, id, SESSION_ACCOUNT, &image, err);
 	if (found < 0)

@@ -39,6 +39,7 @@ static const struct command *const commands[] = {
 	&command_images,
 	&lbs,
 	&command_login,
+	&command_orbit,
 	&servers,
 	&sql,
 	&command_token,

@@ -54,6 +54,7 @@ extern const struct command command_accounts;
 extern const struct command command_config;
 extern const struct command command_images;
 extern const struct command command_login;
+extern const struct command command_orbit;
 extern const struct command command_token;
 extern const struct command command_types;
 extern const struct command command_users;

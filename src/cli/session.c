@@ -54,13 +54,13 @@ int session_open(struct session **ret, struct config *config, const struct web_o
 		 struct dr_err *err)
 {
 	DR_CLEANUP(session_closep) struct session *s = calloc(1, sizeof *s);
-	struct web_options o = *options;
 
 	if (!s)
 		return dr_fail_nomem(err);
 	s->config = config;
-	o.persistent = !dr_streq(config_value(config, "persistent"), "false");
-	if (set_up(s, err) < 0 || web_open(&s->web, &o, err) < 0)
+	s->options = *options;
+	s->options.persistent = !dr_streq(config_value(config, "persistent"), "false");
+	if (set_up(s, err) < 0 || session_connect(s, &s->web, err) < 0)
 		return -1;
 	*ret = DR_STEAL(s);
 	return 0;
@@ -280,6 +280,11 @@ int session_download(struct session *s, const char *url, const char *const *head
 	if (status < 0 || (status >= 200 && status <= 299) || status == 416)
 		return status;
 	return session_fail(s, status, "the download", err);
+}
+
+int session_connect(const struct session *s, struct web **ret, struct dr_err *err)
+{
+	return web_open(ret, &s->options, err);
 }
 
 const struct web *session_web(const struct session *s)

@@ -56,6 +56,8 @@ int session_list(struct session *s, const char *path, unsigned flags, json_t **r
 int session_download(struct session *s, const char *url, const char *const *headers,
 		     const struct web_sink *sink, struct dr_err *err) DR_MUST_CHECK;
 const struct web *session_web(const struct session *s);
+/* session_connect: one more connection, for a thread of its own. [owned by caller] */
+int session_connect(const struct session *s, struct web **ret, struct dr_err *err) DR_MUST_CHECK;
 /* session_set_tick: asked while requests are under way; true ends them (CANCELLED). */
 void session_set_tick(struct session *s, bool (*tick)(void *arg), void *arg);
 

@@ -8,6 +8,7 @@
 
 struct session {
 	struct config *config; /* borrowed */
+	struct web_options options;
 	struct web *web;
 	char *api; /* origins */
 	char *auth;

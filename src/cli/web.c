@@ -18,6 +18,8 @@ struct web {
 	CURL *curl;
 	struct web_options options;
 	const struct web_sink *sink; /* of the request under way */
+	const struct web_source *source;
+	uint64_t sent; /* of the source */
 	struct buf *body;
 	struct dr_err *err; /* where the sink's failure goes */
 	char text[CURL_ERROR_SIZE];
@@ -68,6 +70,28 @@ static int on_tick(void *arg, curl_off_t down_total, curl_off_t down, curl_off_t
 	return h->sink && h->sink->tick && h->sink->tick(h->sink->arg);
 }
 
+static size_t on_send(char *p, size_t size, size_t count, void *arg)
+{
+	struct web *h = arg;
+	ssize_t n = h->source->read(h->source->arg, p, size * count, h->sent, h->err);
+
+	if (n < 0)
+		return CURL_READFUNC_ABORT;
+	h->sent += (uint64_t)n;
+	return (size_t)n;
+}
+
+/* on_rewind: libcurl sends the body again, over a connection that lives. */
+static int on_rewind(void *arg, curl_off_t off, int origin)
+{
+	struct web *h = arg;
+
+	if (origin != SEEK_SET || off < 0)
+		return CURL_SEEKFUNC_CANTSEEK;
+	h->sent = (uint64_t)off;
+	return CURL_SEEKFUNC_OK;
+}
+
 static int header_list(const struct web_request *req, struct curl_slist **ret, struct dr_err *err)
 {
 	struct curl_slist *list = NULL, *more;
@@ -90,7 +114,15 @@ static void set_method(CURL *c, const struct web_request *req)
 		curl_easy_setopt(c, CURLOPT_HTTPGET, 1L);
 		return;
 	}
-	if (req->body || !dr_streq(req->method, "DELETE")) {
+	if (dr_streq(req->method, "HEAD")) {
+		curl_easy_setopt(c, CURLOPT_NOBODY, 1L);
+		return;
+	}
+	if (req->source) {
+		curl_easy_setopt(c, CURLOPT_UPLOAD, 1L);
+		curl_easy_setopt(c, CURLOPT_UPLOAD_BUFFERSIZE, 512L * 1024);
+		curl_easy_setopt(c, CURLOPT_INFILESIZE_LARGE, (curl_off_t)req->source->bytes);
+	} else if (req->body || !dr_streq(req->method, "DELETE")) {
 		const char *body = req->body ? req->body : "";
 
 		curl_easy_setopt(c, CURLOPT_POSTFIELDSIZE, (long)strlen(body));
@@ -108,13 +140,19 @@ static void configure(struct web *h, const struct web_request *req, struct curl_
 	h->text[0] = 0;
 	curl_easy_setopt(c, CURLOPT_ERRORBUFFER, h->text);
 	curl_easy_setopt(c, CURLOPT_URL, req->url);
+	curl_easy_setopt(c, CURLOPT_PATH_AS_IS, 1L); /* an object may be called "a/../b" */
 	curl_easy_setopt(c, CURLOPT_PROTOCOLS_STR, "http,https");
+	curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L); /* there are threads */
 	curl_easy_setopt(c, CURLOPT_USERAGENT, "brightbox-cli/" DR_VERSION " darkroom");
 	curl_easy_setopt(c, CURLOPT_CONNECTTIMEOUT, CONNECT_SECONDS);
 	curl_easy_setopt(c, CURLOPT_LOW_SPEED_LIMIT, 1L);
 	curl_easy_setopt(c, CURLOPT_LOW_SPEED_TIME, STALL_SECONDS);
 	curl_easy_setopt(c, CURLOPT_WRITEFUNCTION, on_body);
 	curl_easy_setopt(c, CURLOPT_WRITEDATA, h);
+	curl_easy_setopt(c, CURLOPT_READFUNCTION, on_send);
+	curl_easy_setopt(c, CURLOPT_READDATA, h);
+	curl_easy_setopt(c, CURLOPT_SEEKFUNCTION, on_rewind);
+	curl_easy_setopt(c, CURLOPT_SEEKDATA, h);
 	curl_easy_setopt(c, CURLOPT_XFERINFOFUNCTION, on_tick);
 	curl_easy_setopt(c, CURLOPT_XFERINFODATA, h);
 	curl_easy_setopt(c, CURLOPT_NOPROGRESS, 0L);
@@ -143,6 +181,8 @@ int web_perform(struct web *h, const struct web_request *req, struct buf *body, 
 		return -1;
 	configure(h, req, list);
 	h->sink = req->sink;
+	h->source = req->source;
+	h->sent = 0;
 	h->body = body;
 	h->err = err;
 	code = curl_easy_perform(h->curl);

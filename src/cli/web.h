@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * cli/web: requests over one kept-alive connection. One thread. Redirects are not followed. */
+ * cli/web: requests over one kept-alive connection. One thread at a time. Redirects are not
+ * followed. */
 #ifndef DR_CLI_WEB_H
 #define DR_CLI_WEB_H
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "util/buf.h"
 
@@ -27,13 +29,23 @@ struct web_sink {
 	void *arg;
 };
 
+/* Where a long body comes from. */
+struct web_source {
+	/* read: 1..len bytes at `pos`, which goes on from the last piece or back to 0; 0 at the
+	 * end. */
+	ssize_t (*read)(void *arg, void *p, size_t len, uint64_t pos, struct dr_err *err);
+	void *arg;
+	uint64_t bytes; /* exactly as many */
+};
+
 struct web_request {
 	const char *method;
 	const char *url;
 	const char *const *headers; /* "Name: value", NULL-terminated; NULL: none */
 	const char *user;           /* Basic authentication; NULL: none */
 	const char *password;
-	const char *body;            /* NULL: none; POST and PUT then say Content-Length: 0 */
+	const char *body;                /* NULL: none; POST and PUT then say Content-Length: 0 */
+	const struct web_source *source; /* instead of `body`; NULL: none */
 	const struct web_sink *sink; /* take and tick may be NULL each; NULL: the reply's buffer */
 };
 
@@ -46,7 +58,7 @@ void web_close(struct web *h);
 int web_perform(struct web *h, const struct web_request *req, struct buf *body, struct dr_err *err)
 	DR_MUST_CHECK;
 /* web_status, web_header: of the answer that is arriving or was received last; the header is NULL
- * when absent, and borrowed until the next request. */
+ * when absent, and borrowed until the next request or header. */
 long web_status(const struct web *h);
 const char *web_header(const struct web *h, const char *name);
 
