@@ -129,7 +129,7 @@ static void handle(void *ctx, struct http_request *rq, struct http_response *rs)
 	} else if (api_handles(rq)) {
 		api_handle(&d->library, rq, rs);
 	} else if (swift_handles(rq)) {
-		swift_handle(&d->library, rq, rs);
+		swift_handle(&d->orbit, rq, rs);
 	} else if (strcmp(http_path(rq), "/healthz") == 0) {
 		http_status(rs, 200);
 		if (d->imports_refused)
@@ -140,6 +140,12 @@ static void handle(void *ctx, struct http_request *rq, struct http_response *rs)
 		http_status(rs, 404);
 		http_send(rs, "application/json; charset=utf-8", nothing, sizeof nothing - 1);
 	}
+}
+
+static bool receives(void *ctx, const struct http_request *rq)
+{
+	(void)ctx;
+	return swift_receives(rq);
 }
 
 static void log_request(void *ctx, const struct http_request *rq, unsigned status, uint64_t bytes,
@@ -186,6 +192,7 @@ static int start_http(struct daemon *d, struct dr_err *err)
 		.idle_seconds = (unsigned)d->cfg.http_idle_seconds,
 		.public_url = d->cfg.http_public_url,
 		.log = d->cfg.log_requests ? log_request : NULL,
+		.receives = receives,
 		.handle = handle,
 		.ctx = d,
 	};

@@ -110,9 +110,9 @@ static bool parse_iso(const char *s, int64_t *ret)
 	return same.tm_mon == tm.tm_mon && same.tm_mday == day; /* no 30th of February */
 }
 
-static bool parse_expires(const char *s, int64_t *ret)
+bool tempurl_expires(const char *text, int64_t *ret)
 {
-	return dr_parse_i64(s, 0, INT64_MAX, ret) || parse_iso(s, ret);
+	return dr_parse_i64(text, 0, INT64_MAX, ret) || parse_iso(text, ret);
 }
 
 /* ---- where it may be used from ---- */
@@ -296,7 +296,7 @@ enum tempurl_verdict tempurl_verify(const struct tempurl *t, const struct tempur
 		return TEMPURL_NONE;
 	if (!t->signature || !t->expires || !object || !may_be_signed(method) ||
 	    !parse_signature(t->signature, &given) || (given.kind == HASH_SHA1 && !rules->sha1) ||
-	    !parse_expires(t->expires, &trial.expires) || trial.expires <= now ||
+	    !tempurl_expires(t->expires, &trial.expires) || trial.expires <= now ||
 	    (rules->farthest > 0 && trial.expires - now > rules->farthest) ||
 	    (trial.ip_range && !in_range(trial.ip_range, peer)))
 		return TEMPURL_BAD;

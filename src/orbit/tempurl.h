@@ -33,6 +33,9 @@ enum tempurl_verdict {
 /* tempurl_present: a signature or an expiry is there; as in Swift, a request without both is no
  * temporary URL whatever else its query holds. */
 bool tempurl_present(const struct tempurl *t);
+/* tempurl_expires: an expiry as it stands in a URL: decimal seconds, or a date as the swift CLI
+ * writes it ("2023-01-03T13:08:05Z"; signed is the number all the same). False: malformed. */
+bool tempurl_expires(const char *text, int64_t *ret);
 /* tempurl_verify: constant in time over all keys, whichever matches.
  *   method  "GET" …; HEAD is also allowed by a GET, PUT or POST signature
  *   path    percent-decoded, "/v1/acc-…/container/object", exactly as sent (no normalisation)

@@ -1,46 +1,79 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * /v1/{account}: its one container, `images`, which every account has, also when it is empty. */
+ * /v1/{account}: its sums, its metadata and its containers. */
+#include <stdlib.h>
+
 #include "swift/swift_internal.h"
 
 #include "util/banned.h"
 
-static int list_containers(struct swift_call *c, uint64_t count, uint64_t bytes, int64_t since,
-			   struct dr_err *err)
+static int add_sums(struct swift_call *c, struct dr_err *err)
 {
-	DR_CLEANUP(swift_listing_done) struct swift_listing listing;
-	char when[SWIFT_TIME_TEXT];
+	dr_autofree struct orbit_account *a = malloc(sizeof *a);
 
-	if (swift_listing_open(&listing, c->rq, err) < 0)
+	if (!a)
+		return dr_fail_nomem(err);
+	if (orbit_account_show(c->orbit, &c->caller, c->account, a, err) < 0)
 		return -1;
-	swift_time(since, when);
-	(void)swift_listing_add(&listing, SWIFT_CONTAINER,
-				json_pack("{s:s, s:I, s:I, s:s}", "name", SWIFT_CONTAINER, "count",
-					  (json_int_t)count, "bytes", (json_int_t)bytes,
-					  "last_modified", when));
-	return swift_listing_send(&listing, c->rs, err);
+	http_addf(c->rs, "X-Account-Container-Count", "%llu", (unsigned long long)a->containers);
+	http_addf(c->rs, "X-Account-Object-Count", "%llu", (unsigned long long)a->objects);
+	http_addf(c->rs, "X-Account-Bytes-Used", "%llu", (unsigned long long)a->bytes);
+	http_add(c->rs, "Accept-Ranges", "bytes");
+	swift_add_timestamp(c->rs, a->created_at);
+	swift_add_meta(c, a->meta, NULL);
+	return 0;
+}
+
+static int list(struct swift_call *c, struct dr_err *err)
+{
+	DR_CLEANUP(swift_listing_done) struct swift_listing l;
+
+	if (!swift_listing_open(&l, c))
+		return 0;
+	if (orbit_account_list(c->orbit, &c->caller, c->account, &l.query, swift_listing_line, &l,
+			       err) < 0 ||
+	    add_sums(c, err) < 0)
+		return -1;
+	return swift_listing_send(&l, c, err);
+}
+
+static int look(struct swift_call *c, struct dr_err *err)
+{
+	if (add_sums(c, err) < 0)
+		return -1;
+	http_status(c->rs, 204);
+	http_send(c->rs, "text/plain; charset=utf-8", "", 0);
+	return 0;
+}
+
+static int post(struct swift_call *c, struct dr_err *err)
+{
+	static const char *const others[] = {NULL};
+	dr_autobuf struct buf changes = BUF_INIT;
+
+	if (swift_gather(c->rq, "Account", others, &changes, err) < 0 ||
+	    orbit_account_post(c->orbit, &c->caller, c->account, buf_str(&changes), err) < 0)
+		return -1;
+	swift_done(c->rs, 204);
+	return 0;
 }
 
 int swift_account(struct swift_call *c, struct dr_err *err)
 {
-	struct account a;
-	uint64_t count, bytes;
-
-	if (library_objects_stat(c->library, &c->who, c->account, &count, &bytes, err) < 0 ||
-	    library_account_show(c->library, &c->who, NULL, &a, err) < 0)
-		return -1;
-	if (http_method(c->rq) != HTTP_GET && http_method(c->rq) != HTTP_HEAD) {
-		http_add(c->rs, "Allow", "GET, HEAD");
-		swift_error(c->rs, 405, "The method is not allowed for this resource.");
-		return 0;
+	switch (http_method(c->rq)) {
+	case HTTP_GET:
+		return list(c, err);
+	case HTTP_HEAD:
+		return look(c, err);
+	case HTTP_POST:
+		return post(c, err);
+	case HTTP_PUT:
+	case HTTP_DELETE:
+	case HTTP_COPY:
+	case HTTP_OPTIONS:
+	case HTTP_OTHER:
+		break;
 	}
-	http_add(c->rs, "X-Account-Container-Count", "1");
-	http_addf(c->rs, "X-Account-Object-Count", "%llu", (unsigned long long)count);
-	http_addf(c->rs, "X-Account-Bytes-Used", "%llu", (unsigned long long)bytes);
-	http_add(c->rs, "Accept-Ranges", "bytes");
-	swift_timestamp(c->rs, a.created_at);
-	if (http_method(c->rq) == HTTP_GET)
-		return list_containers(c, count, bytes, a.created_at, err);
-	swift_empty(c->rs, 204);
+	swift_not_allowed(c->rs, "GET, HEAD, OPTIONS, POST");
 	return 0;
 }

@@ -29,8 +29,7 @@ int swift_authenticate(struct library *l, struct http_request *rq, struct http_r
 	struct principal who;
 
 	if (http_method(rq) != HTTP_GET && http_method(rq) != HTTP_HEAD) {
-		http_add(rs, "Allow", "GET, HEAD");
-		swift_error(rs, 405, "The method is not allowed for this resource.");
+		swift_not_allowed(rs, "GET, HEAD");
 		return 0;
 	}
 	if (!user || !key)
@@ -52,6 +51,7 @@ int swift_authenticate(struct library *l, struct http_request *rq, struct http_r
 	http_addf(rs, "X-Auth-Token-Expires", "%lld", (long long)grant.expires_in);
 	http_add(rs, "Cache-Control", "no-store");
 	explicit_bzero(&grant, sizeof grant);
-	swift_empty(rs, 200);
+	http_status(rs, 200);
+	http_send(rs, "text/plain; charset=utf-8", "", 0);
 	return 0;
 }

@@ -1,76 +1,107 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * /v1/{account}/images: the objects are the account's images, and nobody writes them here. */
+ * /v1/{account}/{container}: its sums, its metadata and its objects. */
 #include <stdlib.h>
-#include <string.h>
 
 #include "swift/swift_internal.h"
 
 #include "util/banned.h"
 
-static json_t *object_json(const struct image_object *o)
+/* Whoever may read objects but not list them is shown no sums either. */
+static int show(struct swift_call *c, struct dr_err *err)
 {
-	char when[SWIFT_TIME_TEXT];
+	dr_autofree struct orbit_container *k = malloc(sizeof *k);
 
-	swift_time(o->modified_at, when);
-	/* As Swift lists a static large object: its hash is not the MD5 of its content. */
-	return json_pack("{s:s, s:s, s:o, s:I, s:s, s:s}", "name", o->name, "hash", o->etag,
-			 "slo_etag", json_sprintf("\"%s\"", o->etag), "bytes", (json_int_t)o->bytes,
-			 "content_type", "application/x-lz4", "last_modified", when);
+	if (!k)
+		return dr_fail_nomem(err);
+	if (orbit_container_show(c->orbit, &c->caller, c->account, c->container, k, err) < 0)
+		return -1;
+	if (!k->may_list)
+		return dr_fail(err, swift_is_anonymous(c) ? DR_UNAUTHENTICATED : DR_DENIED,
+			       "may not be listed");
+	http_addf(c->rs, "X-Container-Object-Count", "%llu", (unsigned long long)k->row.objects);
+	http_addf(c->rs, "X-Container-Bytes-Used", "%llu", (unsigned long long)k->row.bytes);
+	http_add(c->rs, "X-Storage-Policy", "Policy-0");
+	http_add(c->rs, "Accept-Ranges", "bytes");
+	swift_add_timestamp(c->rs, k->row.created_at);
+	swift_add_date(c->rs, "Last-Modified", k->row.modified_at);
+	swift_add_meta(c, k->row.meta, NULL);
+	return 0;
 }
 
-/* Objects are fetched in pages: what a delimiter cuts off does not count against the limit. */
-static int list_objects(struct swift_call *c, struct dr_err *err)
+static int list(struct swift_call *c, struct dr_err *err)
 {
-	DR_CLEANUP(swift_listing_done) struct swift_listing listing;
-	char after[ID_TEXT] = "";
-	const char *marker;
-	size_t n;
-	bool more = true;
+	DR_CLEANUP(swift_listing_done) struct swift_listing l = {0};
+	int web = swift_web_container(c, err);
 
-	if (swift_listing_open(&listing, c->rq, err) < 0)
+	if (web != 0)
+		return web < 0 ? -1 : 0;
+	if (!swift_listing_open(&l, c))
+		return 0;
+	if (orbit_container_list(c->orbit, &c->caller, c->account, c->container, &l.query,
+				 swift_listing_line, &l, err) < 0 ||
+	    show(c, err) < 0)
 		return -1;
-	marker = listing.marker;
-	do {
-		dr_autofree struct image_object *objects = NULL;
+	return swift_listing_send(&l, c, err);
+}
 
-		n = 0;
-		if (listing.limit > 0 &&
-		    library_objects(c->library, &c->who, c->account, marker, listing.end_marker,
-				    listing.prefix, SWIFT_LISTING_LIMIT, &objects, &n, err) < 0)
-			return -1;
-		for (size_t i = 0; i < n && more; i++)
-			more = swift_listing_add(&listing, objects[i].name,
-						 listing.json ? object_json(&objects[i]) : NULL);
-		if (n > 0)
-			memcpy(after, objects[n - 1].name, sizeof after);
-		marker = after;
-	} while (more && n == SWIFT_LISTING_LIMIT);
-	return swift_listing_send(&listing, c->rs, err);
+static int look(struct swift_call *c, struct dr_err *err)
+{
+	int web = swift_web_container(c, err);
+
+	if (web != 0)
+		return web < 0 ? -1 : 0;
+	if (show(c, err) < 0)
+		return -1;
+	http_status(c->rs, 204);
+	http_send(c->rs, "text/plain; charset=utf-8", "", 0);
+	return 0;
+}
+
+static int change(struct swift_call *c, bool create, struct dr_err *err)
+{
+	static const char *const others[] = {"X-Container-Read", "X-Container-Write", NULL};
+	dr_autobuf struct buf changes = BUF_INIT;
+	int rc;
+
+	if (swift_gather(c->rq, "Container", others, &changes, err) < 0)
+		return -1;
+	rc = create ? orbit_container_put(c->orbit, &c->caller, c->account, c->container,
+					  buf_str(&changes), err)
+		    : orbit_container_post(c->orbit, &c->caller, c->account, c->container,
+					   buf_str(&changes), err);
+	if (rc < 0)
+		return -1;
+	swift_done(c->rs, !create ? 204 : rc > 0 ? 201 : 202);
+	return 0;
+}
+
+static int remove_container(struct swift_call *c, struct dr_err *err)
+{
+	if (orbit_container_delete(c->orbit, &c->caller, c->account, c->container, err) < 0)
+		return -1;
+	swift_done(c->rs, 204);
+	return 0;
 }
 
 int swift_container(struct swift_call *c, struct dr_err *err)
 {
-	struct account a;
-	uint64_t count, bytes;
-
-	/* Policy first: a storage-only client learns nothing of which containers there are. */
-	if (library_objects_stat(c->library, &c->who, c->account, &count, &bytes, err) < 0 ||
-	    library_account_show(c->library, &c->who, NULL, &a, err) < 0)
-		return -1;
-	if (http_method(c->rq) == HTTP_PUT)
-		return dr_fail(err, DR_DENIED, "containers cannot be made");
-	if (strcmp(c->container, SWIFT_CONTAINER) != 0)
-		return dr_fail(err, DR_NOT_FOUND, "no such container");
-	if (http_method(c->rq) != HTTP_GET && http_method(c->rq) != HTTP_HEAD)
-		return dr_fail(err, DR_DENIED, "the container is read-only");
-	http_addf(c->rs, "X-Container-Object-Count", "%llu", (unsigned long long)count);
-	http_addf(c->rs, "X-Container-Bytes-Used", "%llu", (unsigned long long)bytes);
-	http_add(c->rs, "X-Storage-Policy", "Policy-0");
-	http_add(c->rs, "Accept-Ranges", "bytes");
-	swift_timestamp(c->rs, a.created_at);
-	if (http_method(c->rq) == HTTP_GET)
-		return list_objects(c, err);
-	swift_empty(c->rs, 204);
+	switch (http_method(c->rq)) {
+	case HTTP_GET:
+		return list(c, err);
+	case HTTP_HEAD:
+		return look(c, err);
+	case HTTP_PUT:
+		return change(c, true, err);
+	case HTTP_POST:
+		return change(c, false, err);
+	case HTTP_DELETE:
+		return remove_container(c, err);
+	case HTTP_COPY:
+	case HTTP_OPTIONS:
+	case HTTP_OTHER:
+		break;
+	}
+	swift_not_allowed(c->rs, "DELETE, GET, HEAD, OPTIONS, POST, PUT");
 	return 0;
 }
