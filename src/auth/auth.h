@@ -80,5 +80,13 @@ int auth_bearer(struct catalogue *c, const char *token, const char *account, str
 int auth_v1(struct catalogue *c, const char *user, const char *key, const char *account,
 	    struct token_grant *ret, struct principal *ret_principal, struct dr_err *err)
 	DR_MUST_CHECK;
+/* auth_login: as auth_v1, for a session of its own: no token is made. */
+int auth_login(struct catalogue *c, const char *user, const char *key, const char *account,
+	       struct principal *ret, struct dr_err *err) DR_MUST_CHECK;
+/* auth_user: the user of that name, who is going to prove it by what *ret_user holds (ssh_key), and
+ * who that would be in `account` ("": the default one). UNAUTHENTICATED when there is none, or the
+ * account is not theirs. */
+int auth_user(struct catalogue *c, const char *name, const char *account, struct user *ret_user,
+	      struct principal *ret, struct dr_err *err) DR_MUST_CHECK;
 
 #endif

@@ -65,29 +65,66 @@ static int try_secret(struct catalogue *c, const char *name, const char *key, st
 	return 0;
 }
 
-int auth_v1(struct catalogue *c, const char *user, const char *key, const char *account,
-	    struct token_grant *ret, struct principal *ret_principal, struct dr_err *err)
+/* prove: who `user` with this key is, as a token of theirs would be; the principal scoped to
+ * `account`. */
+static int prove(struct catalogue *c, const char *user, const char *key, const char *account,
+		 struct token *t, struct principal *ret, struct dr_err *err)
 {
 	struct dr_err e = DR_ERR_INIT;
-	struct token t;
 	int rc;
 
-	if (!user || !user[0])
-		return dr_fail(err, DR_INVALID, "X-Auth-User is empty");
 	if (!key)
 		return wrong_login(err);
-	rc = try_token(c, user, key, &t, err);
+	rc = try_token(c, user, key, t, err);
 	if (rc == 0)
-		rc = try_secret(c, user, key, &t, err);
+		rc = try_secret(c, user, key, t, err);
 	if (rc < 0)
 		return -1;
-	t.scope_infrastructure = false;
-	t.scope_orbit = true;
-	if (token_principal(c, &t, account, ret_principal, &e) < 0) {
+	t->scope_infrastructure = false;
+	t->scope_orbit = true;
+	if (token_principal(c, t, account, ret, &e) < 0) {
 		if (e.code == DR_NOT_FOUND)
 			return wrong_login(err);
 		*err = e;
 		return -1;
 	}
+	return 0;
+}
+
+int auth_v1(struct catalogue *c, const char *user, const char *key, const char *account,
+	    struct token_grant *ret, struct principal *ret_principal, struct dr_err *err)
+{
+	struct token t;
+
+	if (!user || !user[0])
+		return dr_fail(err, DR_INVALID, "X-Auth-User is empty");
+	if (prove(c, user, key, account, &t, ret_principal, err) < 0)
+		return -1;
 	return token_mint(c, &t, false, ret, err);
+}
+
+int auth_login(struct catalogue *c, const char *user, const char *key, const char *account,
+	       struct principal *ret, struct dr_err *err)
+{
+	struct token t;
+
+	return prove(c, user, key, account, &t, ret, err);
+}
+
+int auth_user(struct catalogue *c, const char *name, const char *account, struct user *ret_user,
+	      struct principal *ret, struct dr_err *err)
+{
+	struct token t = {.scope_orbit = true, .expires_at = dr_wall() + TOKEN_SECONDS};
+	struct dr_err e = DR_ERR_INIT;
+	char hash[160];
+
+	if (catalogue_user_for_login(c, name, ret_user, hash, &e) == 0) {
+		memcpy(t.user, ret_user->id, sizeof(t.user));
+		if (token_principal(c, &t, account, ret, &e) == 0)
+			return 0;
+	}
+	if (e.code == DR_NOT_FOUND)
+		return wrong_login(err);
+	*err = e;
+	return -1;
 }

@@ -105,6 +105,23 @@ static const struct key keys[] = {
 	 "objects whose time has come are deleted this often; 0 = never"},
 	{"catalogue.url", V_TEXT, AT(catalogue_url), "",
 	 "where the catalogue lives; sqlite:DATA/catalogue.sqlite"},
+	{"sftp.listen", V_TEXT, AT(sftp_listen), "127.0.0.1:8822",
+	 "HOST:PORT of the SFTP server; port 0 = any free one; off = none"},
+	{"sftp.sessions", V_COUNT, AT(sftp_sessions), "256", "SFTP connections at once"},
+	{"sftp.sessions_per_address", V_COUNT, AT(sftp_sessions_per_address), "64",
+	 "... from one address"},
+	{"sftp.sessions_per_account", V_COUNT, AT(sftp_sessions_per_account), "64",
+	 "... to one account"},
+	{"sftp.threads", V_COUNT, AT(sftp_threads), "0", "threads that answer them; 0 = 6"},
+	{"sftp.idle_seconds", V_SECONDS, AT(sftp_idle_seconds), "10m",
+	 "an idle SFTP connection is closed after this"},
+	{"sftp.login_seconds", V_SECONDS, AT(sftp_login_seconds), "60",
+	 "... and one that has not logged in after this"},
+	{"sftp.delay_seconds", V_SECONDS, AT(sftp_delay_seconds), "2",
+	 "wait before a wrong login is answered"},
+	{"sftp.tries", V_COUNT, AT(sftp_tries), "20",
+	 "wrong logins of a name or from an address, before neither is looked at"},
+	{"sftp.lockout_seconds", V_SECONDS, AT(sftp_lockout_seconds), "5m", "... for this long"},
 	{"log.level", V_TEXT, AT(log_level), "info", "debug, info, warn or error"},
 	{"log.requests", V_BOOL, AT(log_requests), "false", "log a line for every request"},
 };
@@ -205,6 +222,23 @@ static uint64_t seconds_at(const struct config *c, const struct key *k)
 	return v;
 }
 
+static int check_sftp(const struct config *c, struct dr_err *err)
+{
+	if (c->sftp_sessions < 1 || c->sftp_sessions > 4096 || c->sftp_sessions_per_address < 1 ||
+	    c->sftp_sessions_per_account < 1 || c->sftp_tries < 1 || c->sftp_threads > 64)
+		return dr_fail(
+			err, DR_INVALID,
+			"sftp.sessions takes 1 to 4096, sftp.threads at most 64, "
+			"sftp.sessions_per_address, sftp.sessions_per_account and sftp.tries "
+			"1 or more");
+	if (c->sftp_idle_seconds < 1 || c->sftp_idle_seconds > 86400 || c->sftp_login_seconds < 1 ||
+	    c->sftp_login_seconds > 3600 || c->sftp_delay_seconds > 60)
+		return dr_fail(err, DR_INVALID,
+			       "sftp.idle_seconds takes 1 s to 1 d, sftp.login_seconds 1 s to 1 h, "
+			       "sftp.delay_seconds at most 60");
+	return 0;
+}
+
 int config_check(const struct config *c, struct dr_err *err)
 {
 	static const char *const levels[] = {"debug", "info", "warn", "error"};
@@ -239,7 +273,7 @@ int config_check(const struct config *c, struct dr_err *err)
 	if (c->import_concurrent > 256 || c->import_threads > 64)
 		return dr_fail(err, DR_INVALID,
 			       "import.concurrent takes at most 256, import.threads at most 64");
-	return 0;
+	return check_sftp(c, err);
 }
 
 char **config_list(const char *text)

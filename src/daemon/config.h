@@ -37,6 +37,11 @@ struct config {
 	bool orbit_tempurl_sha1;
 	/* [catalogue] */
 	char *catalogue_url;
+	/* [sftp] */
+	char *sftp_listen;
+	uint64_t sftp_sessions, sftp_sessions_per_address, sftp_sessions_per_account;
+	uint64_t sftp_threads, sftp_idle_seconds, sftp_login_seconds;
+	uint64_t sftp_delay_seconds, sftp_tries, sftp_lockout_seconds;
 	/* [log] */
 	char *log_level;
 	bool log_requests;

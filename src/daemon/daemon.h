@@ -11,6 +11,7 @@ struct options {
 	const char *data;
 	const char *config;
 	const char *listen;
+	const char *sftp;
 	const char *set[64];
 	unsigned set_count;
 	bool json;
@@ -42,6 +43,10 @@ void daemon_admin_help(FILE *out);
  * went wrong. */
 int inspect_fd(const struct config *cfg, int fd, uint64_t bytes, uint64_t *ret_virtual_bytes,
 	       struct dr_err *err) DR_MUST_CHECK;
+
+/* daemon_split_listen: "HOST:PORT", "[::1]:PORT"; INVALID names the setting `key`. */
+int daemon_split_listen(const char *key, const char *text, char host[static 256], uint16_t *ret,
+			struct dr_err *err) DR_MUST_CHECK;
 
 /* daemon_processors: for defaults. */
 unsigned daemon_processors(void);

@@ -9,6 +9,7 @@
 
 #include "auth/auth.h"
 #include "daemon/daemon.h"
+#include "daemon/sftp_front.h"
 #include "daemon/wire.h"
 #include "util/cleanup.h"
 #include "util/io.h"
@@ -124,8 +125,8 @@ static int make_all(const struct options *o, struct config *c, struct first_tena
 	if (!o->data)
 		return dr_fail(err, DR_INVALID, "init needs --data DIR");
 	if (prepare_dir(o->data, err) < 0 || options_config(o, c, err) < 0 ||
-	    make_parts(c, err) < 0 || wire_catalogue_open(&cat, c->catalogue_url, err) < 0 ||
-	    auth_init(err) < 0)
+	    make_parts(c, err) < 0 || host_keys_make(c->data, err) < 0 ||
+	    wire_catalogue_open(&cat, c->catalogue_url, err) < 0 || auth_init(err) < 0)
 		return -1;
 	return make_tenant(cat, o, t, err);
 }

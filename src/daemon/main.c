@@ -43,11 +43,12 @@ static const char serve_help[] =
 	"darkroomd serve --data DIR [--config FILE] [--listen HOST:PORT] [--set "
 	"section.key=value]...\n"
 	"\n"
-	"Serves the API and Orbit and runs imports. Prints one line on standard output when it\n"
-	"accepts requests:  ready http=HOST:PORT\n"
+	"Serves the API, Orbit and SFTP and runs imports. Prints one line on standard output when\n"
+	"it accepts requests:  ready http=HOST:PORT sftp=HOST:PORT\n"
 	"SIGTERM drains: running requests finish, imports go back to the queue, exit status 0.\n"
 	"\n"
 	"  --listen HOST:PORT  the same as --set http.listen=HOST:PORT\n"
+	"  --sftp HOST:PORT    the same as --set sftp.listen=HOST:PORT; off = no SFTP server\n"
 	"  --config FILE       instead of DIR/darkroom.conf (INI: [section], key = value)\n"
 	"  --set s.k=v         one setting; may be repeated; wins over the file\n"
 	"\n"
@@ -70,6 +71,7 @@ enum {
 	OPT_DATA = 256,
 	OPT_CONFIG,
 	OPT_LISTEN,
+	OPT_SFTP,
 	OPT_SET,
 	OPT_JSON,
 	OPT_ACCOUNT,
@@ -91,6 +93,7 @@ static const struct option long_options[] = {
 	{"data", required_argument, NULL, OPT_DATA},
 	{"config", required_argument, NULL, OPT_CONFIG},
 	{"listen", required_argument, NULL, OPT_LISTEN},
+	{"sftp", required_argument, NULL, OPT_SFTP},
 	{"set", required_argument, NULL, OPT_SET},
 	{"json", no_argument, NULL, OPT_JSON},
 	{"account", required_argument, NULL, OPT_ACCOUNT},
@@ -151,6 +154,12 @@ int options_config(const struct options *o, struct config *ret, struct dr_err *e
 		if (config_set(ret, buf_str(&path), err) < 0)
 			return -1;
 	}
+	if (o->sftp) {
+		buf_clear(&path);
+		buf_printf(&path, "sftp.listen=%s", o->sftp);
+		if (config_set(ret, buf_str(&path), err) < 0)
+			return -1;
+	}
 	return config_check(ret, err);
 }
 
@@ -178,6 +187,7 @@ static int take_option(struct options *o, int opt)
 		[OPT_DATA - OPT_DATA] = &o->data,
 		[OPT_CONFIG - OPT_DATA] = &o->config,
 		[OPT_LISTEN - OPT_DATA] = &o->listen,
+		[OPT_SFTP - OPT_DATA] = &o->sftp,
 		[OPT_ACCOUNT - OPT_DATA] = &o->account,
 		[OPT_EMAIL - OPT_DATA] = &o->email,
 		[OPT_DECODE - OPT_DATA] = &o->decode,

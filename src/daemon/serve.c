@@ -19,6 +19,7 @@
 #include "daemon/collector.h"
 #include "daemon/daemon.h"
 #include "daemon/own.h"
+#include "daemon/sftp_front.h"
 #include "daemon/wire.h"
 #include "http/http.h"
 #include "ingest/selftest.h"
@@ -53,6 +54,7 @@ struct daemon {
 	struct http_server *http;
 	struct library library;
 	struct orbit orbit;
+	struct sftp_front *sftp;
 	char origin[OWN_ORIGIN_TEXT]; /* own.h; known when the port is */
 	atomic_bool ready;            /* all of the above is there */
 	bool imports_refused;         /* the decoder's walls do not hold here */
@@ -160,16 +162,15 @@ static void log_request(void *ctx, const struct http_request *rq, unsigned statu
 	       (unsigned long long)bytes, (unsigned long long)ms);
 }
 
-/* split_listen: "HOST:PORT", "[::1]:PORT". */
-static int split_listen(const char *text, char host[static 256], uint16_t *ret, struct dr_err *err)
+int daemon_split_listen(const char *key, const char *text, char host[static 256], uint16_t *ret,
+			struct dr_err *err)
 {
 	const char *colon = strrchr(text, ':');
 	uint64_t port;
 	size_t n = colon ? (size_t)(colon - text) : 0;
 
 	if (!colon || n == 0 || n >= 256 || !dr_parse_u64(colon + 1, 0, 65535, &port))
-		return dr_fail(err, DR_INVALID,
-			       "http.listen takes HOST:PORT, such as 127.0.0.1:8877");
+		return dr_fail(err, DR_INVALID, "%s takes HOST:PORT, such as 127.0.0.1:8877", key);
 	if (text[0] == '[' && text[n - 1] == ']') {
 		text++;
 		n -= 2;
@@ -197,7 +198,7 @@ static int start_http(struct daemon *d, struct dr_err *err)
 		.ctx = d,
 	};
 
-	if (split_listen(d->cfg.http_listen, host, &hc.port, err) < 0)
+	if (daemon_split_listen("http.listen", d->cfg.http_listen, host, &hc.port, err) < 0)
 		return -1;
 	if (http_start(&d->http, &hc, err) < 0)
 		return -1;
@@ -379,6 +380,8 @@ static int start(struct daemon *d, struct dr_err *err)
 		return -1;
 	if ((!d->imports_refused && start_runner(d, err) < 0) || start_collector(d, err) < 0)
 		return -1;
+	if (sftp_front_start(&d->sftp, &d->cfg, &d->orbit, err) < 0)
+		return -1;
 	atomic_store(&d->ready, true);
 	return 0;
 }
@@ -387,6 +390,7 @@ static void stop(struct daemon *d)
 {
 	if (d->http)
 		http_stop(d->http, DRAIN_MS);
+	sftp_front_stop(d->sftp);
 	job_runner_stop(d->runner);
 	collector_stop(d->collector);
 	store_close(d->store);
@@ -421,8 +425,11 @@ static void print_ready(const struct daemon *d)
 {
 	const char *colon = strrchr(d->cfg.http_listen, ':');
 
-	printf("ready http=%.*s:%u\n", (int)(colon - d->cfg.http_listen), d->cfg.http_listen,
+	printf("ready http=%.*s:%u", (int)(colon - d->cfg.http_listen), d->cfg.http_listen,
 	       (unsigned)http_port(d->http));
+	if (d->sftp)
+		printf(" sftp=%s", sftp_front_address(d->sftp));
+	putchar('\n');
 	fflush(stdout);
 	notify("READY=1");
 }
