@@ -215,7 +215,7 @@ static void set_held(struct fixture *f, bool held)
 /* Bytes from..from + len of the pattern; false when the server does not take them. */
 static bool send_pattern(int fd, uint64_t from, size_t len)
 {
-	uint8_t piece[16384];
+	uint8_t piece[4096];
 
 	while (len > 0) {
 		size_t n = len < sizeof piece ? len : sizeof piece;

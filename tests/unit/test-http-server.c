@@ -94,6 +94,7 @@ static void handle(void *ctx, struct http_request *rq, struct http_response *rs)
 	struct http_stream stream;
 	size_t len;
 	const void *body = http_body(rq, &len);
+	const char *name, *value;
 	char text[512];
 
 	if (strcmp(what, "nothing") == 0)
@@ -107,6 +108,17 @@ static void handle(void *ctx, struct http_request *rq, struct http_response *rs)
 	} else if (strcmp(what, "object") == 0) {
 		stream = pattern_stream(f, rq);
 		http_send_object(rq, rs, &(struct http_object){"x/y", "\"e\"", 784111777, stream});
+	} else if (strcmp(what, "count") == 0) {
+		len = 0;
+		for (size_t i = 0; http_header_at(rq, i, &name, &value); i++)
+			len += strncmp(name, "X-Meta-", 7) == 0 ? strlen(name) + strlen(value) : 0;
+		snprintf(text, sizeof text, "%zu", len);
+		http_send(rs, "text/plain", text, strlen(text));
+	} else if (strcmp(what, "meta") == 0) {
+		for (int i = 0; i < 90; i++)
+			http_addf(rs, "X-Meta", "%0*d", 60, i);
+		http_addf(rs, "X-Read", "%08000d", 1);
+		http_addf(rs, "X-Write", "%08000d", 1);
 	} else if (strcmp(what, "split") == 0) {
 		http_add(rs, "X-A", "a\nb");
 	} else if (strcmp(what, "echo") == 0) {
@@ -407,6 +419,49 @@ static void oversized_heads_are_refused(void **state)
 	buf_done(&a.body);
 }
 
+/* All the metadata Swift allows (90 items, 4096 bytes in all), 36 other fields, one of them of 8
+ * KiB (an ACL), and a name of 1024 bytes of which each is encoded. */
+static void heads_of_swifts_size_are_taken(void **state)
+{
+	struct wire_answer a = {0};
+	dr_autobuf struct buf rq = BUF_INIT;
+
+	buf_puts(&rq, "PUT /count/");
+	for (int i = 0; i < 1024; i++)
+		buf_puts(&rq, "%C3");
+	buf_puts(&rq, " HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\nConnection: close\r\n");
+	for (int i = 0; i < 90; i++)
+		buf_printf(&rq, "X-Meta-%03d: %0*d\r\n", i, 36, i);
+	for (int i = 0; i < 32; i++)
+		buf_printf(&rq, "X-Other-Field-%02d: some value\r\n", i);
+	buf_printf(&rq, "X-Acl: %08192d\r\n\r\n", 1);
+	assert_int_equal(once(*state, buf_str(&rq), &a), 200);
+	assert_string_equal(buf_str(&a.body), "4140");
+	buf_done(&a.body);
+}
+
+static void heads_of_swifts_size_are_sent(void **state)
+{
+	struct fixture *f = *state;
+	dr_autobuf struct buf rq = BUF_INIT, answer = BUF_INIT;
+	int fd = wire_connect(f->port);
+	char piece[4096];
+	ssize_t n;
+
+	buf_puts(&rq, "GET /meta/");
+	for (int i = 0; i < 1024; i++)
+		buf_puts(&rq, "%C3");
+	buf_puts(&rq, " HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n");
+	assert_true(wire_send(fd, rq.p, rq.len));
+	while ((n = recv(fd, piece, sizeof piece, 0)) > 0)
+		buf_append(&answer, piece, (size_t)n);
+	assert_true(answer.len > 16000 + 90 * 60);
+	assert_ptr_equal(strstr(buf_str(&answer), "HTTP/1.1 200 "), buf_str(&answer));
+	assert_non_null(strstr(buf_str(&answer), "00089\r\n"));
+	assert_string_equal(buf_str(&answer) + answer.len - 4, "\r\n\r\n");
+	close(fd);
+}
+
 static void handler_without_answer_is_500(void **state)
 {
 	struct wire_answer a = {0};
@@ -690,6 +745,8 @@ int main(void)
 		with_server(ambiguous_framing_is_400_and_ends_the_connection),
 		with_server(malformed_length_is_400_and_ends_the_connection),
 		with_server(oversized_heads_are_refused),
+		with_server(heads_of_swifts_size_are_taken),
+		with_server(heads_of_swifts_size_are_sent),
 		with_server(handler_without_answer_is_500),
 		with_server(streams_any_length_whole),
 		with_server(many_streams_run_at_once),
