@@ -93,20 +93,24 @@ class Daemon:
         self.settings = ["import.allow=127.0.0.0/8", *settings]
         self.process = None
         self.base = None
+        self.sftp = None
         made = subprocess.run([BIN / "darkroomd", "init", "--data", self.data, "--json"], check=True,
                               capture_output=True, text=True)
         self.first = json.loads(made.stdout)
 
     def start(self):
         listen = urllib.parse.urlsplit(self.base).netloc if self.base else "127.0.0.1:0"
-        command = [BIN / "darkroomd", "serve", "--data", self.data, "--listen", listen]
+        command = [BIN / "darkroomd", "serve", "--data", self.data, "--listen", listen,
+                   "--sftp", self.sftp or "127.0.0.1:0"]
         for setting in self.settings:
             command += ["--set", setting]
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True)
         line = self.process.stdout.readline()
         assert line.startswith("ready http="), f"{line!r}\n{self.log.read_text()[-4000:]}"
-        self.base = "http://" + line.split()[1].removeprefix("http=")
+        ready = dict(word.split("=", 1) for word in line.split()[1:])
+        self.base = "http://" + ready["http"]
+        self.sftp = ready.get("sftp")
         return self
 
     def stop(self):

@@ -116,10 +116,11 @@ def test_the_service_manager_is_told(tmp_path):
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as told:
         told.bind(path)
         told.settimeout(60)
-        process = subprocess.Popen([DARKROOMD, "serve", "--data", data, "--listen", "127.0.0.1:0"],
+        process = subprocess.Popen([DARKROOMD, "serve", "--data", data, "--listen", "127.0.0.1:0",
+                                    "--sftp", "127.0.0.1:0"],
                                    stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
                                    env={**os.environ, "NOTIFY_SOCKET": path})
-        assert re.fullmatch(r"ready http=127\.0\.0\.1:\d+\n", process.stdout.readline())
+        assert re.fullmatch(r"ready http=127\.0\.0\.1:\d+ sftp=127\.0\.0\.1:\d+\n", process.stdout.readline())
         assert told.recv(100) == b"READY=1"
         process.send_signal(signal.SIGTERM)
         assert told.recv(100) == b"STOPPING=1"
