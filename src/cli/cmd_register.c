@@ -4,7 +4,7 @@
 
 #include "cli/cmd_images.h"
 #include "cli/image.h"
-#include "cli/say.h"
+#include "cli/offer.h"
 #include "digest/digest.h"
 #include "util/str.h"
 
@@ -32,7 +32,7 @@ static int check_checksum(const char *text, struct dr_err *err)
 /* check: the conditions of api.md section 6.1, in their order. */
 static int check(const struct args *args, struct dr_err *err)
 {
-	static const char *const sources[] = {"server", "url", "volume"};
+	static const char *const sources[] = {"server", "url", "volume", "file"};
 	const char *public = args_get(args, "public");
 	size_t given = 0;
 
@@ -59,7 +59,7 @@ static int check(const struct args *args, struct dr_err *err)
 /* make_body: every member is sent, null for what was not given (api.md section 2.1). */
 static int make_body(const struct args *args, json_t **ret, struct dr_err *err)
 {
-	const char *url = args_get(args, "url");
+	const char *url = args_get(args, "file") ? "" : args_get(args, "url"); /* not known yet */
 	const char *server = args_get(args, "server");
 	const char *checksum = args_get(args, "checksum");
 	json_auto json_t *body = NULL;
@@ -85,34 +85,80 @@ static int make_body(const struct args *args, json_t **ret, struct dr_err *err)
 	return 0;
 }
 
-int images_register(struct cli *cli, const struct args *args, struct dr_err *err)
+/* follow: as images_wait, but Ctrl-C is the end of the command: 1. */
+static int follow(struct cli *cli, struct session *s, const char *id, json_t **ret,
+		  struct dr_err *err)
 {
-	json_auto json_t *body = NULL;
+	int got = images_wait(s, id, ret, err);
+
+	if (got > 0)
+		cli->exit = CLI_INTERRUPTED;
+	return got;
+}
+
+/* register_url: as images_wait; what was made when nobody waits for it. */
+static int register_url(struct cli *cli, const struct args *args, const json_t *body, json_t **ret,
+			struct dr_err *err)
+{
 	json_auto json_t *made = NULL;
-	json_auto json_t *image = NULL;
-	json_auto json_t *rows = NULL;
 	struct session *s;
 	const char *id;
 	int got;
 
-	if (check(args, err) < 0 || make_body(args, &body, err) < 0 ||
-	    cli_session(cli, &s, err) < 0 ||
+	if (cli_session(cli, &s, err) < 0 ||
 	    session_call(s, "POST", IMAGE_COLLECTION, SESSION_ACCOUNT, body, &made, err) < 0)
 		return -1;
 	id = view_text(made, "id");
-	if (args_get(args, "wait")) {
-		got = images_wait(s, id, &image, err);
-		if (got > 0)
-			cli->exit = CLI_INTERRUPTED;
-		if (got != 0)
-			return got < 0 ? -1 : 0;
-	} else {
-		got = session_find(s, IMAGE_COLLECTION, id, SESSION_ACCOUNT, &image, err);
-		if (got < 0)
-			return -1;
-		if (got == 0)
-			return dr_fail(err, DR_NOT_FOUND, "Couldn't find image %.80s", id);
+	if (args_get(args, "wait"))
+		return follow(cli, s, id, ret, err);
+	got = session_find(s, IMAGE_COLLECTION, id, SESSION_ACCOUNT, ret, err);
+	if (got == 0)
+		return dr_fail(err, DR_NOT_FOUND, "Couldn't find image %.80s", id);
+	return got < 0 ? -1 : 0;
+}
+
+/* register_file: as images_wait. The upload goes when the import is over, however it ended, and
+ * stays when that is not known, or when nothing was imported yet. */
+static int register_file(struct cli *cli, const struct args *args, json_t *body, json_t **ret,
+			 struct dr_err *err)
+{
+	const char *container = args_get(args, "container");
+	offer_auto struct offer offer = {.remote = NULL};
+	json_auto json_t *made = NULL;
+	struct session *s;
+	int got;
+
+	if (cli_session(cli, &s, err) < 0 ||
+	    offer_make(&offer, cli, args_get(args, "file"), container ? container : OFFER_CONTAINER,
+		       err) < 0)
+		return -1;
+	if (json_object_set_new(body, "http_url", json_string(offer.url)) < 0)
+		return dr_fail_nomem(err);
+	if (session_call(s, "POST", IMAGE_COLLECTION, SESSION_ACCOUNT, body, &made, err) < 0) {
+		offer_keep(&offer);
+		return -1;
 	}
+	got = follow(cli, s, view_text(made, "id"), ret, err);
+	if (got == 0 || (got < 0 && (err->code == DR_INVALID || err->code == DR_NOT_FOUND)))
+		offer_remove(&offer);
+	else
+		offer_keep(&offer);
+	return got;
+}
+
+int images_register(struct cli *cli, const struct args *args, struct dr_err *err)
+{
+	json_auto json_t *body = NULL;
+	json_auto json_t *image = NULL;
+	json_auto json_t *rows = NULL;
+	int got;
+
+	if (check(args, err) < 0 || make_body(args, &body, err) < 0)
+		return -1;
+	got = args_get(args, "file") ? register_file(cli, args, body, &image, err)
+				     : register_url(cli, args, body, &image, err);
+	if (got != 0)
+		return got < 0 ? -1 : 0;
 	rows = resource_alone(image);
 	return rows ? view_rows(cli, image_columns, rows, err) : dr_fail_nomem(err);
 }

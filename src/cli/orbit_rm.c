@@ -147,6 +147,15 @@ static int remove_object(struct removal *m, const char *name, struct dr_err *err
 	return 0;
 }
 
+int orbit_remove(struct remote *r, const char *container, const char *name, struct dr_err *err)
+{
+	struct removal m = {.remote = r, .container = container};
+	int rc = remove_object(&m, name, err);
+
+	buf_done(&m.lines);
+	return rc;
+}
+
 /* collect: of a listing, what can be removed in bulk joins the next request; large objects have
  * segments: static ones are marked, dynamic ones are empty in listings. */
 static int collect(void *arg, const json_t *rows, struct dr_err *err)
