@@ -484,13 +484,13 @@ static enum MHD_Result begin(struct exchange *x, const char *method, const char 
 	if (!refused)
 		refused = message_headers(&x->rq, g.field, g.count, minor);
 	set_base_url(x);
-	if (!refused && atomic_load(&x->server->stopping))
-		refused = 503;
 	if (refused)
 		return refuse(x, refused, len);
 	length = http_content_length(&x->rq);
 	/* With 100-continue nothing is sent before we say so. */
 	x->sending = length > 0 && !http_header(&x->rq, "Expect");
+	if (atomic_load(&x->server->stopping))
+		return refuse(x, 503, len);
 	x->unread = length > 0 && is_for_sink(x);
 	if (x->unread)
 		return dispatch(x, len);

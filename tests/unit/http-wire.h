@@ -78,7 +78,7 @@ static inline const char *wire_field(const struct wire_answer *a, const char *na
 /* wire_read: the next answer; `head_only` for HEAD. */
 static inline void wire_read(int fd, struct wire_answer *a, bool head_only)
 {
-	char piece[16384], field[256];
+	char piece[8192], field[256];
 	const char *length;
 	size_t n = 0;
 	ssize_t got;
