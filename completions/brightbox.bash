@@ -3,14 +3,15 @@
 # Completion of `brightbox` for bash: commands, options, their values, and the ids seen in earlier
 # answers (~/.brightbox/cache).
 
-_brightbox_commands="accounts config help images login token types users zones"
+_brightbox_commands="accounts config help images login orbit token types users zones"
 _brightbox_globals="--simple --json --client --account --insecure --version --help"
 
 _brightbox_subcommands() {
 	case $1 in
 	accounts) echo "default list show" ;;
 	config) echo "client_add client_default client_list client_remove user_add" ;;
-	images) echo "destroy download list lock register show unlock update" ;;
+	images) echo "destroy download list lock prepare register show unlock update" ;;
+	orbit) echo "get key ls put rm tempurl" ;;
 	token) echo "create show" ;;
 	types) echo "list show" ;;
 	users) echo "list show update" ;;
@@ -24,9 +25,10 @@ _brightbox_options() {
 	"config user_add") echo "--alias --password" ;;
 	"images download") echo "--format" ;;
 	"images list") echo "--show-all --type --status --account" ;;
+	"images prepare") echo "--format --level --threads" ;;
 	"images register")
-		echo "--name --description --username --arch --url --server --volume --mode --public" \
-			"--min-ram --checksum --wait"
+		echo "--name --description --username --arch --file --container --url --server" \
+			"--volume --mode --public --min-ram --checksum --wait"
 		;;
 	"images update")
 		echo "--name --description --username --arch --mode --public --min-ram --deprecated"
@@ -35,6 +37,10 @@ _brightbox_options() {
 		echo "--password --default-account --application-id --application-secret --api-url" \
 			"--auth-url"
 		;;
+	"orbit key") echo "--set --rotate --clear" ;;
+	"orbit ls") echo "--long --recursive" ;;
+	"orbit rm") echo "--recursive" ;;
+	"orbit tempurl") echo "--method --expires --prefix --ip" ;;
 	"token "*) echo "--format" ;;
 	"users update") echo "--ssh-key --name" ;;
 	esac
@@ -55,7 +61,7 @@ _brightbox_clients() {
 _brightbox_values() {
 	case "$1 $2" in
 	*" --arch" | "images "*" -a") echo "x86_64 i686" ;;
-	*" --mode" | "images "*" -m") echo "virtio compatibility" ;;
+	"images "*" --mode" | "images "*" -m") echo "virtio compatibility" ;;
 	*" --public" | *" --deprecated" | "images "*" -p") echo "true false" ;;
 	"images list --type" | "images list -t") echo "official upload snapshot" ;;
 	"images list --status" | "images list -s")
@@ -63,6 +69,8 @@ _brightbox_values() {
 		;;
 	"images list --account" | "images list -l") echo "brightbox $(_brightbox_ids acc)" ;;
 	"images download --format" | "images download -f") echo "lz4 raw qcow2" ;;
+	"images prepare --format" | "images prepare -f") echo "lz4 xz zst" ;;
+	"orbit tempurl --method" | "orbit tempurl -m") echo "GET PUT HEAD POST DELETE" ;;
 	"token "*" --format") echo "text token json curl" ;;
 	*" --server") _brightbox_ids srv ;;
 	*" --volume") _brightbox_ids vol ;;
@@ -74,7 +82,7 @@ _brightbox_values() {
 # What the words behind the subcommand "$1" are.
 _brightbox_words() {
 	case $1 in
-	"images register") ;;
+	"images register" | "images prepare") ;;
 	"images "*) _brightbox_ids img ;;
 	"accounts "*) _brightbox_ids acc ;;
 	"users "*) _brightbox_ids usr ;;
@@ -98,8 +106,8 @@ _brightbox_resolve() {
 # Whether the option $1 of the subcommand "$2" takes the next word.
 _brightbox_takes_value() {
 	case "$2 $1" in
-	"images list -a") return 1 ;;
-	*" -a" | "images list -s") return 0 ;;
+	"images list -a" | "orbit ls -l" | "orbit tempurl -p") return 1 ;;
+	*" -a" | "images list -s" | "orbit tempurl -e" | "images prepare -l") return 0 ;;
 	esac
 	case $1 in
 	*=*) return 1 ;;
@@ -107,7 +115,8 @@ _brightbox_takes_value() {
 	--name | --description | --username | --arch | --url | --server | --volume | --mode | \
 		--public | --min-ram | --checksum | --deprecated | --type | --status | --format | \
 		--alias | --auth-url | --api-url | --password | --default-account | \
-		--application-id | --application-secret | --ssh-key) return 0 ;;
+		--application-id | --application-secret | --ssh-key | --file | --container | \
+		--level | --threads | --method | --expires | --ip) return 0 ;;
 	esac
 	return 1
 }
@@ -134,7 +143,7 @@ _brightbox() {
 		elif [[ -z $sub ]]; then
 			# shellcheck disable=SC2046 # a list of words
 			sub=$(_brightbox_resolve "$word" $(_brightbox_subcommands "$command"))
-			[[ -z $sub ]] && sub=list
+			[[ -z $sub ]] && sub=list && [[ $command == orbit ]] && sub="ls"
 		fi
 	done
 	subs=$(_brightbox_subcommands "$command")
@@ -149,6 +158,7 @@ _brightbox() {
 	elif [[ $cur == -* ]]; then
 		[[ -z $sub && $command == token ]] && sub=show
 		[[ -z $sub && $command == config ]] && sub=client_list
+		[[ -z $sub && $command == orbit ]] && sub="ls"
 		offers=$(_brightbox_options "$command ${sub:-list}")
 	elif [[ -n $subs && -z $sub ]]; then
 		offers=$subs

@@ -138,8 +138,10 @@ def options_of(help_text):
 SUBCOMMANDS = {
     "accounts": ["default", "list", "show"],
     "config": ["client_add", "client_default", "client_list", "client_remove", "user_add"],
-    "images": ["destroy", "download", "list", "lock", "register", "show", "unlock", "update"],
+    "images": ["destroy", "download", "list", "lock", "prepare", "register", "show", "unlock",
+               "update"],
     "login": [None],
+    "orbit": ["get", "key", "ls", "put", "rm", "tempurl"],
     "token": ["create", "show"],
     "types": ["list", "show"],
     "users": ["list", "show", "update"],
