@@ -6,6 +6,7 @@
 #include <strings.h>
 
 #include "swift/swift_internal.h"
+#include "swift/text.h"
 #include "util/clock.h"
 #include "util/str.h"
 
@@ -161,6 +162,30 @@ static void send_content(struct swift_call *c, enum orbit_form form, const struc
 						.arg = reader}});
 }
 
+/* send_image_manifest: what a large object is made of; an image's, of itself. Clients ask for it to
+ * compare a local file piece by piece. */
+static int send_image_manifest(struct swift_call *c, const struct orbit_object *o,
+			       struct dr_err *err)
+{
+	dr_autobuf struct buf b = BUF_INIT;
+	struct text_clock clock = {0};
+
+	buf_printf(&b, "[{\"name\":\"/" ORBIT_IMAGES "/%s\",\"bytes\":", c->object);
+	text_number(&b, o->bytes);
+	buf_printf(&b,
+		   ",\"hash\":\"%s\",\"content_type\":\"application/octet-stream\","
+		   "\"last_modified\":\"",
+		   o->etag);
+	text_time(&b, &clock, o->row.modified_at);
+	buf_puts(&b, "\"}]");
+	if (buf_check(&b, err) < 0)
+		return -1;
+	http_status(c->rs, 200);
+	http_add(c->rs, "X-Static-Large-Object", "True");
+	http_send(c->rs, "application/json; charset=utf-8", b.p, b.len);
+	return 0;
+}
+
 /* To a web site's visitors, what clients put in the place of directories is not there. */
 static bool is_directory_marker(const struct orbit_object *o)
 {
@@ -185,6 +210,10 @@ int swift_object_read(struct swift_call *c, struct dr_err *err)
 	if (swift_is_anonymous(c) && is_directory_marker(o)) {
 		orbit_reader_close(reader);
 		return dr_fail(err, DR_NOT_FOUND, "a directory has no content");
+	}
+	if (o->image && get && form == ORBIT_MANIFEST) {
+		orbit_reader_close(reader);
+		return send_image_manifest(c, o, err);
 	}
 	send_content(c, form, o, reader);
 	return 0;
