@@ -7,6 +7,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "util/checked.h"
 #include "util/num.h"
 #include "util/str.h"
 
@@ -300,6 +301,7 @@ int slo_read(const char *text, size_t len, struct slo *ret, struct dr_err *err)
 {
 	json_auto_t *list = json_loadb(text, len, 0, NULL);
 	dr_slo m = {0};
+	uint64_t sum = 0;
 	size_t i;
 	json_t *v;
 
@@ -310,7 +312,9 @@ int slo_read(const char *text, size_t len, struct slo *ret, struct dr_err *err)
 		return dr_fail_nomem(err);
 	json_array_foreach(list, i, v)
 	{
-		if (!read_segment(&m.segments[m.count++], v))
+		struct slo_segment *s = &m.segments[m.count++];
+
+		if (!read_segment(s, v) || !dr_add_u64(sum, slo_length(s), &sum))
 			return dr_fail(err, DR_CORRUPT, "a stored manifest is damaged");
 	}
 	*ret = m;

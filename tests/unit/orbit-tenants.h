@@ -19,30 +19,23 @@ static inline struct orbit_caller as(struct principal who)
 	return (struct orbit_caller){.who = who};
 }
 
-static inline void orbit_tenants_open(struct orbit_tenants *b)
-{
-	memset(b, 0, sizeof *b);
-	tenants_open(&b->t);
-	b->o = (struct orbit){.library = &b->t.l,
-			      .object_bytes = (uint64_t)5 << 30,
-			      .tempurls = {.sha1 = true},
-			      .public_url = ""};
-	b->anonymous = as(b->t.anonymous);
-	b->owner = as(b->t.user_a);
-	b->full = as(b->t.client_a);
-	b->storage = as(b->t.storage_a);
-	b->stranger = as(b->t.client_b);
-	b->operator_ = as(b->t.operator_);
-}
-
 static inline int orbit_setup(void **state)
 {
-	struct orbit_tenants *b = calloc(1, sizeof *b);
+	static struct orbit_tenants b;
 
-	if (!b)
-		return -1;
-	orbit_tenants_open(b);
-	*state = b;
+	memset(&b, 0, sizeof b);
+	tenants_open(&b.t);
+	b.o = (struct orbit){.library = &b.t.l,
+			     .object_bytes = (uint64_t)5 << 30,
+			     .tempurls = {.sha1 = true},
+			     .public_url = ""};
+	b.anonymous = as(b.t.anonymous);
+	b.owner = as(b.t.user_a);
+	b.full = as(b.t.client_a);
+	b.storage = as(b.t.storage_a);
+	b.stranger = as(b.t.client_b);
+	b.operator_ = as(b.t.operator_);
+	*state = &b;
 	return 0;
 }
 
@@ -51,7 +44,6 @@ static inline int orbit_teardown(void **state)
 	struct orbit_tenants *b = *state;
 
 	tenants_done(&b->t);
-	free(b);
 	return 0;
 }
 
