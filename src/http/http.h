@@ -111,8 +111,8 @@ void http_send_stream(struct http_response *rs, const char *content_type,
 /* http_receive: for a handler, instead of setting a status: the body goes to the sink, piece by
  * piece as it comes; the handler returns meanwhile. What the request said stays valid for finish().
  *   write   the next piece, in order, on a worker; at most HTTP_PIECE_BYTES. After -1 nothing more
- *           is written and finish() is called at once: what it answers is sent, the connection
- *           closed.
+ *           is written and finish() is called as soon as more comes: what it answers is sent, the
+ *           connection closed.
  *   finish  the body is whole (or a write failed): fills the response
  *   close   always called exactly once, last; without finish() when the client went away, took
  *           longer than twice idle_seconds for 64 KiB, or the body was broken

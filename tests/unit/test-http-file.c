@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
 #include <fcntl.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
+#include <sys/uio.h>
 
 #include "http-wire.h"
 #include "http/http.h"
@@ -232,6 +233,25 @@ static void what_no_single_file_holds_is_read(void **state)
 	buf_done(&a.body);
 }
 
+/* A disk is waited for by workers, not by the event loop. */
+static void files_that_are_not_in_memory_are_read(void **state)
+{
+	struct fixture *f = *state;
+	struct wire_answer a = {0};
+	struct iovec byte = {&(char){0}, 1};
+	int fd = wire_connect(f->port);
+	bool away;
+
+	assert_int_equal(fdatasync(f->fd), 0);
+	assert_int_equal(posix_fadvise(f->fd, 0, 0, POSIX_FADV_DONTNEED), 0);
+	away = preadv2(f->fd, &byte, 1, FILE_BYTES - 1, RWF_NOWAIT) < 0 && errno == EAGAIN;
+	ask(fd, "GET", "/whole", NULL, &a);
+	check_content(&a, 0, CONTENT_BYTES);
+	assert_int_equal(atomic_load(&f->reads) > 0, away);
+	close(fd);
+	buf_done(&a.body);
+}
+
 static void files_that_are_too_short_never_look_whole(void **state)
 {
 	struct fixture *f = *state;
@@ -278,6 +298,7 @@ int main(void)
 		with_server(files_are_sent_without_being_read),
 		with_server(heads_and_refusals_send_nothing),
 		with_server(what_no_single_file_holds_is_read),
+		with_server(files_that_are_not_in_memory_are_read),
 		with_server(files_that_are_too_short_never_look_whole),
 		with_server(a_cut_download_is_logged_with_what_was_sent),
 	};
