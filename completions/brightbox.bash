@@ -39,6 +39,7 @@ _brightbox_options() {
 		;;
 	"orbit key") echo "--set --rotate --clear" ;;
 	"orbit ls") echo "--long --recursive" ;;
+	"orbit put") echo "--segment-size" ;;
 	"orbit rm") echo "--recursive" ;;
 	"orbit tempurl") echo "--method --expires --prefix --ip" ;;
 	"token "*) echo "--format" ;;
@@ -107,7 +108,7 @@ _brightbox_resolve() {
 _brightbox_takes_value() {
 	case "$2 $1" in
 	"images list -a" | "orbit ls -l" | "orbit tempurl -p") return 1 ;;
-	*" -a" | "images list -s" | "orbit tempurl -e" | "images prepare -l") return 0 ;;
+	*" -a" | "images list -s" | "orbit "*" -e" | "orbit "*" -S" | "images prepare -l") return 0 ;;
 	esac
 	case $1 in
 	*=*) return 1 ;;
@@ -116,7 +117,7 @@ _brightbox_takes_value() {
 		--public | --min-ram | --checksum | --deprecated | --type | --status | --format | \
 		--alias | --auth-url | --api-url | --password | --default-account | \
 		--application-id | --application-secret | --ssh-key | --file | --container | \
-		--level | --threads | --method | --expires | --ip) return 0 ;;
+		--level | --threads | --segment-size | --method | --expires | --ip) return 0 ;;
 	esac
 	return 1
 }

@@ -146,17 +146,24 @@ int orbit_put(struct cli *cli, const struct args *args, struct dr_err *err)
 {
 	DR_CLEANUP(remote_closep) struct remote *r = NULL;
 	place_auto struct place p = {NULL, NULL};
-	struct upload_request req;
+	const char *segment = args_get(args, "segment-size");
+	struct upload_request req = {.segment_bytes = 0};
 	struct upload_facts facts;
 	struct interrupt in;
 	int rc;
 
 	if (args->count != 2)
 		return dr_fail(err, DR_INVALID, "You must specify the file and where to put it");
+	if (segment &&
+	    (!dr_parse_size(segment, &req.segment_bytes) ||
+	     req.segment_bytes < UPLOAD_SEGMENT_MIN || req.segment_bytes > UPLOAD_SEGMENT_MAX))
+		return dr_fail(err, DR_INVALID, "Segments can have 1M to 5G");
 	if (place_parse(&p, args->words[1], err) < 0 || choose_name(&p, args->words[0], err) < 0 ||
 	    remote_open(&r, cli, err) < 0 || interrupt_hold(&in, err) < 0)
 		return -1;
-	req = (struct upload_request){args->words[0], p.container, p.name};
+	req.file = args->words[0];
+	req.container = p.container;
+	req.name = p.name;
 	rc = upload_run(r, &in, &req, &facts, err);
 	if (rc < 0 && err->code == DR_CANCELLED && !dr_streq(req.file, "-"))
 		say("Stopped. What is there is kept: repeat the command to go on from there");
@@ -337,6 +344,10 @@ static const struct option ls_options[] = {
 	{'r', "recursive", NULL, "Show what is below slashes, too"},
 };
 
+static const struct option put_options[] = {
+	{'S', "segment-size", "SIZE", "Cut into segments of this size, 1M to 5G; 64M by default"},
+};
+
 static const struct option rm_options[] = {
 	{'r', "recursive", NULL, "Containers with their objects, or all objects that begin so"},
 };
@@ -366,15 +377,12 @@ static const struct subcommand subs[] = {
 	 OPTIONS(key_options), orbit_key},
 	{"ls", "[CONTAINER[/PREFIX]]", "List containers or objects", NULL, OPTIONS(ls_options),
 	 orbit_ls},
-	{"put",
-	 "FILE CONTAINER[/NAME]",
-	 "Upload a file",
+	{"put", "FILE CONTAINER[/NAME]", "Upload a file",
 	 "- is standard input. A name that ends in / gets the file's behind it.\n"
 	 "Containers are made when they are missing. Large files are sent in segments, side by "
 	 "side,\n"
 	 "and go on where they stopped when the command is repeated.\n",
-	 {NULL, 0},
-	 orbit_put},
+	 OPTIONS(put_options), orbit_put},
 	{"rm", "CONTAINER[/NAME]...", "Remove objects or empty containers", NULL,
 	 OPTIONS(rm_options), orbit_rm},
 	{"tempurl", "CONTAINER/NAME", "Print a temporary URL: access without credentials",

@@ -43,7 +43,7 @@ static int choose_name(const char *file, char **ret, struct dr_err *err)
 
 static int send(struct offer *o, const char *file, struct dr_err *err)
 {
-	const struct upload_request req = {file, o->container, o->name};
+	const struct upload_request req = {file, o->container, o->name, 0};
 	struct upload_facts facts;
 	struct interrupt in;
 	int rc;

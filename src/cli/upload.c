@@ -22,9 +22,8 @@
 #include "util/banned.h"
 
 #define SEGMENT_BYTES ((uint64_t)64 << 20)
-#define SEGMENT_MAX ((uint64_t)5 << 30) /* the largest object there is */
-#define SEGMENTS 1000U                  /* of a static large object (api.md section 7.2) */
-#define STREAM_DOUBLES 256U             /* segments, before those of a stream grow */
+#define SEGMENTS 1000U      /* of a static large object (api.md section 7.2) */
+#define STREAM_DOUBLES 256U /* segments, before those of a stream grow */
 #define MIB ((uint64_t)1 << 20)
 #define BLOCK_BYTES ((size_t)256 << 10)
 #define POLL_MS 100
@@ -43,7 +42,7 @@ struct upload {
 	int fd;
 	bool stream;
 	uint64_t bytes;         /* of the file; PROGRESS_UNKNOWN of a stream */
-	uint64_t segment_bytes; /* of a file's segments, but the last */
+	uint64_t segment_bytes; /* of all but the last; those of a stream grow */
 	struct buf mtime;
 	struct buf container; /* of the segments */
 	struct buf prefix;    /* of their names */
@@ -52,9 +51,8 @@ struct upload {
 	atomic_uint_fast64_t done;
 	atomic_uint_fast64_t spared; /* of them: were there already */
 	struct dr_mutex lock;
-	unsigned next;  /* segment to be taken, under the lock */
-	bool ended;     /* there is no other, under the lock */
-	unsigned count; /* of segments */
+	unsigned next; /* segment to be taken, under the lock */
+	bool ended;    /* there is no other, under the lock */
 	struct segment list[SEGMENTS];
 };
 
@@ -74,7 +72,7 @@ uint64_t upload_segment_bytes(uint64_t bytes)
 {
 	uint64_t fitting = dr_div_up(dr_div_up(bytes, SEGMENTS), MIB) * MIB;
 
-	if (fitting > SEGMENT_MAX)
+	if (fitting > UPLOAD_SEGMENT_MAX)
 		return 0;
 	return fitting > SEGMENT_BYTES ? fitting : SEGMENT_BYTES;
 }
@@ -184,9 +182,9 @@ static int put(struct piece *p, struct web *web, const char *container, const ch
 
 /* ---- segments ---- */
 
-static uint64_t stream_segment_bytes(unsigned index)
+static uint64_t stream_segment_bytes(const struct upload *u, unsigned index)
 {
-	return SEGMENT_BYTES << index / STREAM_DOUBLES;
+	return u->segment_bytes << index / STREAM_DOUBLES;
 }
 
 /* read_stream: up to len bytes, fewer only at the end. */
@@ -216,7 +214,7 @@ static ssize_t read_stream(int fd, const struct lanes *l, const struct interrupt
  * has an order. */
 static int take_stream(struct upload *u, struct piece *p, uint8_t **memory, struct dr_err *err)
 {
-	size_t room = (size_t)stream_segment_bytes(u->next);
+	size_t room = (size_t)stream_segment_bytes(u, u->next);
 	uint8_t *more;
 	ssize_t n;
 
@@ -348,7 +346,6 @@ static int name_segments(struct upload *u, const struct stat *st, struct dr_err 
 		buf_printf(&u->prefix, "%s/slo/%lld.%06ld/%llu/%llu/", u->req->name,
 			   (long long)t->tv_sec, t->tv_nsec / 1000, (unsigned long long)u->bytes,
 			   (unsigned long long)u->segment_bytes);
-		u->count = (unsigned)dr_div_up(u->bytes, u->segment_bytes);
 	}
 	return buf_check(&u->container, err) < 0 ? -1 : buf_check(&u->prefix, err);
 }
@@ -512,15 +509,17 @@ static int look_at(struct upload *u, struct stat *st, struct dr_err *err)
 		if (end < 0)
 			return dr_fail_errno(err, "look at %s", u->req->file);
 		u->bytes = (uint64_t)end;
-		u->segment_bytes = upload_segment_bytes(u->bytes);
-		if (u->segment_bytes == 0)
-			return dr_fail(err, DR_LIMIT, "%s is too large for one object",
-				       u->req->file);
-		buf_printf(&u->mtime, "X-Object-Meta-Mtime: %lld.%06ld",
-			   (long long)st->st_mtim.tv_sec, st->st_mtim.tv_nsec / 1000);
-	} else {
-		buf_printf(&u->mtime, "X-Object-Meta-Mtime: %lld.000000", (long long)dr_wall());
 	}
+	u->segment_bytes = u->req->segment_bytes;
+	if (u->segment_bytes == 0)
+		u->segment_bytes = u->stream ? SEGMENT_BYTES : upload_segment_bytes(u->bytes);
+	if (u->segment_bytes == 0 ||
+	    (!u->stream && dr_div_up(u->bytes, u->segment_bytes) > SEGMENTS))
+		return dr_fail(err, DR_LIMIT, "%s is too large for %u segments", u->req->file,
+			       SEGMENTS);
+	buf_printf(&u->mtime, "X-Object-Meta-Mtime: %lld.%06ld",
+		   u->stream ? (long long)dr_wall() : (long long)st->st_mtim.tv_sec,
+		   u->stream ? 0L : st->st_mtim.tv_nsec / 1000);
 	return buf_check(&u->mtime, err);
 }
 
@@ -529,13 +528,13 @@ static int read_head(struct upload *u, const struct interrupt *in, struct dr_err
 {
 	ssize_t n;
 
-	u->head = malloc(SEGMENT_BYTES);
+	u->head = malloc(u->segment_bytes);
 	if (!u->head)
 		return dr_fail_nomem(err);
-	n = read_stream(u->fd, NULL, in, u->head, SEGMENT_BYTES, err);
+	n = read_stream(u->fd, NULL, in, u->head, u->segment_bytes, err);
 	if (n < 0)
 		return -1;
-	if ((uint64_t)n == SEGMENT_BYTES)
+	if ((uint64_t)n == u->segment_bytes)
 		return 0;
 	u->bytes = (uint64_t)n;
 	return 1;

@@ -18,7 +18,11 @@ struct upload_request {
 	const char *file; /* for messages, too; "-": standard input */
 	const char *container;
 	const char *name;
+	uint64_t segment_bytes; /* 0: as upload_segment_bytes() has it */
 };
+
+#define UPLOAD_SEGMENT_MIN ((uint64_t)1 << 20)
+#define UPLOAD_SEGMENT_MAX ((uint64_t)5 << 30) /* the largest object there is */
 
 struct upload_facts {
 	uint64_t bytes;
@@ -30,7 +34,8 @@ struct upload_facts {
  * time. */
 int upload_run(struct remote *r, const struct interrupt *in, const struct upload_request *req,
 	       struct upload_facts *facts, struct dr_err *err) DR_MUST_CHECK;
-/* upload_segment_bytes: the segments a file of so many bytes is cut into; 0: it is too large. */
+/* upload_segment_bytes: the segments a file of so many bytes is cut into when nothing else is asked
+ * for; 0: it is too large. */
 uint64_t upload_segment_bytes(uint64_t bytes);
 
 #endif
