@@ -9,7 +9,7 @@ _darkroomd_options() {
 	admin)
 		echo '--data --config --set --json --help'
 		case $2 in
-		'account limits') echo '--stored-bytes --virtual-bytes --upload-bytes --imports' ;;
+		'account limits') echo '--stored-bytes --orbit-bytes --virtual-bytes --upload-bytes --imports' ;;
 		'user create') echo '--account --name' ;;
 		'client create') echo '--group --name' ;;
 		'store collect') echo '--now' ;;

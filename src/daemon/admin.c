@@ -7,6 +7,7 @@
 
 #include "daemon/wire.h"
 #include "library/library.h"
+#include "orbit/orbit.h"
 #include "util/clock.h"
 #include "util/num.h"
 #include "util/str.h"
@@ -84,14 +85,29 @@ static json_t *time_json(int64_t t)
 	return json_string(text);
 }
 
-static json_t *account_json(const struct account *acc)
+/* account_json: NULL: *err says why. */
+static json_t *account_json(struct admin *a, const struct account *acc, struct dr_err *err)
 {
-	return json_pack("{s:s, s:s, s:s, s:o, s:I, s:I, s:I, s:I}", "id", acc->id, "name",
-			 acc->name, "status", acc->status, "created_at", time_json(acc->created_at),
-			 "stored_bytes", (json_int_t)acc->limits.stored_bytes, "virtual_bytes",
-			 (json_int_t)acc->limits.virtual_bytes, "upload_bytes",
-			 (json_int_t)acc->limits.upload_bytes, "imports",
-			 (json_int_t)acc->limits.imports);
+	uint64_t orbit_bytes;
+
+	if (orbit_account_quota(a->catalogue, acc->id, &orbit_bytes, err) < 0)
+		return NULL;
+	return json_pack(
+		"{s:s, s:s, s:s, s:o, s:I, s:I, s:I, s:I, s:I}", "id", acc->id, "name", acc->name,
+		"status", acc->status, "created_at", time_json(acc->created_at), "stored_bytes",
+		(json_int_t)acc->limits.stored_bytes, "orbit_bytes", (json_int_t)orbit_bytes,
+		"virtual_bytes", (json_int_t)acc->limits.virtual_bytes, "upload_bytes",
+		(json_int_t)acc->limits.upload_bytes, "imports", (json_int_t)acc->limits.imports);
+}
+
+static int print_account(struct admin *a, const struct account *acc, struct dr_err *err)
+{
+	json_t *row = account_json(a, acc, err);
+
+	if (!row)
+		return dr_fail_nomem(err); /* unless it says otherwise already */
+	admin_print(a, row);
+	return 0;
 }
 
 static int account_create(struct admin *a, const char *const *words, struct dr_err *err)
@@ -119,8 +135,12 @@ static int account_list(struct admin *a, const char *const *words, struct dr_err
 		json_decref(rows);
 		return -1;
 	}
-	for (size_t i = 0; i < n; i++)
-		json_array_append_new(rows, account_json(&list[i]));
+	for (size_t i = 0; i < n; i++) {
+		if (json_array_append_new(rows, account_json(a, &list[i], err)) < 0) {
+			json_decref(rows);
+			return dr_fail_nomem(err);
+		}
+	}
 	admin_print(a, rows);
 	return 0;
 }
@@ -128,6 +148,7 @@ static int account_list(struct admin *a, const char *const *words, struct dr_err
 static int account_limits(struct admin *a, const char *const *words, struct dr_err *err)
 {
 	struct account acc;
+	uint64_t orbit_bytes = 0;
 	bool change = false;
 
 	if (catalogue_account_get(a->catalogue, words[0], &acc, err) < 0)
@@ -135,7 +156,8 @@ static int account_limits(struct admin *a, const char *const *words, struct dr_e
 	const struct {
 		const char *option, *given;
 		uint64_t *to;
-	} limits[] = {{"--stored-bytes", a->o->stored_bytes, &acc.limits.stored_bytes},
+	} limits[] = {{"--orbit-bytes", a->o->orbit_bytes, &orbit_bytes},
+		      {"--stored-bytes", a->o->stored_bytes, &acc.limits.stored_bytes},
 		      {"--virtual-bytes", a->o->virtual_bytes, &acc.limits.virtual_bytes},
 		      {"--upload-bytes", a->o->upload_bytes, &acc.limits.upload_bytes},
 		      {"--imports", a->o->imports, &acc.limits.imports}};
@@ -150,8 +172,10 @@ static int account_limits(struct admin *a, const char *const *words, struct dr_e
 	}
 	if (change && catalogue_account_set_limits(a->catalogue, acc.id, &acc.limits, err) < 0)
 		return -1;
-	admin_print(a, account_json(&acc));
-	return 0;
+	if (a->o->orbit_bytes &&
+	    orbit_account_set_quota(a->catalogue, acc.id, orbit_bytes, err) < 0)
+		return -1;
+	return print_account(a, &acc, err);
 }
 
 static int user_create(struct admin *a, const char *const *words, struct dr_err *err)
@@ -324,8 +348,9 @@ static const struct admin_command {
 	{"account", "create", "NAME", 1, account_create, "a new account"},
 	{"account", "list", "", 0, account_list, "every account and its limits"},
 	{"account", "limits",
-	 "ACC [--stored-bytes N] [--virtual-bytes N] [--upload-bytes N] [--imports N]", 1,
-	 account_limits, "show or set limits; 0 = the configured default"},
+	 "ACC [--stored-bytes N] [--orbit-bytes N] [--virtual-bytes N] [--upload-bytes N] "
+	 "[--imports N]",
+	 1, account_limits, "show or set limits; 0 = the configured default"},
 	{"user", "create", "EMAIL --account ACC [--name NAME]", 1, user_create,
 	 "a new user; prints the password once"},
 	{"user", "password", "EMAIL|USR", 1, user_password,

@@ -22,7 +22,7 @@ struct options {
 	/* admin */
 	const char *group, *name;
 	bool now, full;
-	const char *stored_bytes, *virtual_bytes, *upload_bytes, *imports;
+	const char *stored_bytes, *orbit_bytes, *virtual_bytes, *upload_bytes, *imports;
 	/* words that are no options */
 	const char *words[16];
 	unsigned word_count;

@@ -75,10 +75,9 @@ static int allow_quota(const char *name, char value[static META_VALUE_TEXT], str
 	return 0;
 }
 
-static int change_account(struct orbit *o, const char *account, const char *changes,
+static int change_account(struct catalogue *catalogue, const char *account, const char *changes,
 			  meta_rule allow, struct dr_err *err)
 {
-	struct catalogue *catalogue = o->library->catalogue;
 	struct orbit_account before;
 	struct dr_err e;
 	int rc = -1;
@@ -120,19 +119,30 @@ int orbit_account_post(struct orbit *o, const struct orbit_caller *c, const char
 {
 	if (account_enter(c, account, VERB_ACCOUNT_POST, err) < 0)
 		return -1;
-	return change_account(o, account, changes, allow_account, err);
+	return change_account(o->library->catalogue, account, changes, allow_account, err);
 }
 
-int orbit_account_quota(struct orbit *o, const char *account, uint64_t bytes, struct dr_err *err)
+int orbit_account_quota(struct catalogue *c, const char *account, uint64_t *ret, struct dr_err *err)
 {
-	char change[80];
+	struct orbit_account a;
 
-	if (bytes == UINT64_MAX)
-		snprintf(change, sizeof change, ACCOUNT_QUOTA ": \n");
-	else
-		snprintf(change, sizeof change, ACCOUNT_QUOTA ": %llu\n",
-			 (unsigned long long)bytes);
-	return change_account(o, account, change, allow_quota, err);
+	if (catalogue_orbit_account(c, account, &a, err) < 0)
+		return -1;
+	*ret = meta_number(a.meta, ACCOUNT_QUOTA);
+	if (*ret == UINT64_MAX)
+		*ret = 0;
+	return 0;
+}
+
+int orbit_account_set_quota(struct catalogue *c, const char *account, uint64_t bytes,
+			    struct dr_err *err)
+{
+	char number[24] = "", change[80];
+
+	if (bytes > 0)
+		snprintf(number, sizeof number, "%llu", (unsigned long long)bytes);
+	snprintf(change, sizeof change, ACCOUNT_QUOTA ": %s\n", number);
+	return change_account(c, account, change, allow_quota, err);
 }
 
 /* ---- the account's containers, with "images" in its place among them ---- */

@@ -53,11 +53,13 @@ int orbit_account_show(struct orbit *o, const struct orbit_caller *c, const char
 /* orbit_account_post: changes is a text of lines "Name: value", an empty value removes. */
 int orbit_account_post(struct orbit *o, const struct orbit_caller *c, const char *account,
 		       const char *changes, struct dr_err *err) DR_MUST_CHECK;
-/* orbit_account_quota: the operator's verb: what the account's own objects may hold instead of
- * orbit.account_bytes; UINT64_MAX: that again. Tenants who set X-Account-Meta-Quota-Bytes
- * themselves are DENIED. */
-int orbit_account_quota(struct orbit *o, const char *account, uint64_t bytes, struct dr_err *err)
+/* orbit_account_quota, _set_quota: the operator's verbs: what the account's own objects may hold;
+ * 0: what the configuration says. Tenants see it as X-Account-Meta-Quota-Bytes, as Swift shows it,
+ * and are DENIED when they set that themselves. */
+int orbit_account_quota(struct catalogue *c, const char *account, uint64_t *ret, struct dr_err *err)
 	DR_MUST_CHECK;
+int orbit_account_set_quota(struct catalogue *c, const char *account, uint64_t bytes,
+			    struct dr_err *err) DR_MUST_CHECK;
 /* orbit_account_list: the containers, "images" among them; q->limit at most ORBIT_LISTING_LIMIT. */
 int orbit_account_list(struct orbit *o, const struct orbit_caller *c, const char *account,
 		       const struct listing_query *q, listing_fn fn, void *arg, struct dr_err *err)

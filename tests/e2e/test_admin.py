@@ -134,6 +134,9 @@ def test_accounts_and_limits(daemon):
     limits = daemon.admin("account", "limits", made["id"], "--stored-bytes", "5G", "--imports", "3")
     assert limits["stored_bytes"] == 5 << 30 and limits["imports"] == 3
     assert daemon.admin("account", "limits", made["id"])["stored_bytes"] == 5 << 30
+    assert daemon.admin("account", "limits", made["id"], "--orbit-bytes", "7G")["orbit_bytes"] == 7 << 30
+    again = daemon.admin("account", "limits", made["id"], "--orbit-bytes", "0")
+    assert again["orbit_bytes"] == 0 and again["stored_bytes"] == 5 << 30
     table = darkroomd("admin", "account", "list", "--data", daemon.data).stdout
     assert table.startswith("id\tname\t") and "Grün & Söhne" in table
 

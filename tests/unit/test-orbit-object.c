@@ -332,11 +332,11 @@ static void an_account_takes_what_its_operator_allows(void **state)
 	must_refuse(DR_LIMIT, "quota", upload(b, &b->owner, &put, "12345", 5, &made, &err));
 	must_fail(DR_DENIED, orbit_account_post(&b->o, &b->owner, b->t.a.id,
 						"x-account-meta-quota-bytes: 5\n", &err));
-	must(orbit_account_quota(&b->o, b->t.a.id, 5, &err));
+	must(orbit_account_set_quota(b->t.f.c, b->t.a.id, 5, &err));
 	must(upload(b, &b->owner, &put, "12345", 5, &made, &err));
 	must(orbit_account_show(&b->o, &b->owner, b->t.a.id, &shown, &err));
 	assert_non_null(strstr(shown.meta, "X-Account-Meta-Quota-Bytes: 5\n"));
-	must(orbit_account_quota(&b->o, b->t.a.id, UINT64_MAX, &err));
+	must(orbit_account_set_quota(b->t.f.c, b->t.a.id, 0, &err));
 	must_refuse(DR_LIMIT, "quota", upload(b, &b->owner, &put, "12345", 5, &made, &err));
 	assert_content(b, "box", "x", "12345");
 }
