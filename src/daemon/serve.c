@@ -3,6 +3,7 @@
  * darkroomd serve: the root object, the fronts, the job runner and the collector. */
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -38,6 +39,7 @@
 #include "util/banned.h"
 
 #define DRAIN_MS 10000
+#define LARGE_BUFFER (128 << 10)
 #define MOST_THREADS 8 /* by default: each may hold some MiB, in every import that runs */
 
 /* The root object. */
@@ -443,6 +445,9 @@ int daemon_serve(const struct options *o)
 
 	umask(077);
 	signal(SIGPIPE, SIG_IGN);
+	/* The buffers of transfers go back to the system with them. Left to itself malloc raises
+	 * this limit with each of them that is freed, and keeps the memory of the busiest hour. */
+	(void)mallopt(M_MMAP_THRESHOLD, LARGE_BUFFER);
 	/* Every thread inherits the mask; this one waits for the signals. */
 	sigemptyset(&signals);
 	sigaddset(&signals, SIGTERM);
