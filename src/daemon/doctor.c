@@ -36,8 +36,9 @@ static void verdict(struct diagnosis *d, const char *what, int rc, const struct 
 
 static void check_helpers(struct diagnosis *d)
 {
-	static const char *const programs[] = {"darkroom-import", "darkroom-fetch", "darkroom-read",
-					       "darkroom-decode", "darkroom-commit"};
+	static const char *const programs[] = {"darkroom-import", "darkroom-fetch",
+					       "darkroom-read",   "darkroom-decode",
+					       "darkroom-commit", "darkroom-sftp"};
 	char path[4096];
 
 	for (size_t i = 0; i < sizeof programs / sizeof *programs; i++) {
