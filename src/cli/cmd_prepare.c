@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "cli/cmd_images.h"
 #include "cli/env.h"
-#include "cli/interrupt.h"
 #include "cli/progress.h"
 #include "cli/say.h"
 #include "cli/text.h"
@@ -16,20 +17,23 @@
 
 #include "util/banned.h"
 
-struct watch {
-	struct interrupt in;
-	struct progress progress;
+/* The result, which has no name until it is whole: Ctrl-C leaves nothing. */
+struct target {
+	int fd;
+	const char *file;
+	struct buf part; /* its name for a moment at the end, or all the time */
+	bool named;      /* … where file systems cannot do without */
 };
 
 static bool tick(void *arg, const struct prepare_facts *facts)
 {
-	struct watch *w = arg;
+	struct progress *p = arg;
 	struct progress_state st = {
 		.phase = "prepare", .done = facts->packed_bytes, .total = facts->disk_bytes};
 
-	st.rate = progress_rate(&w->progress, st.done);
-	progress_show(&w->progress, &st);
-	return interrupt_seen(&w->in, -1, 0);
+	st.rate = progress_rate(p, st.done);
+	progress_show(p, &st);
+	return false;
 }
 
 static int open_source(const char *file, struct dr_err *err)
@@ -40,16 +44,48 @@ static int open_source(const char *file, struct dr_err *err)
 	return fd < 0 ? dr_fail_errno(err, "open %s", file) : fd;
 }
 
-/* open_target: standard output, or `part`, which is to become the file. */
-static int open_target(const char *file, const char *part, struct dr_err *err)
+static int open_target(struct target *t, struct dr_err *err)
 {
-	int fd;
+	const char *slash = strrchr(t->file, '/');
+	dr_autofree char *dir =
+		slash ? strndup(t->file, (size_t)(slash - t->file) + 1) : strdup(".");
 
-	if (dr_streq(file, "-") && isatty(STDOUT_FILENO))
-		return dr_fail(err, DR_INVALID, "a compressed disk is nothing for a terminal");
-	fd = dr_streq(file, "-") ? fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 0)
-				 : open(part, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-	return fd < 0 ? dr_fail_errno(err, "create %s", part) : fd;
+	buf_printf(&t->part, "%s.part", t->file);
+	if (!dir || buf_check(&t->part, err) < 0)
+		return dr_fail_nomem(err);
+	t->fd = open(dir, O_TMPFILE | O_WRONLY | O_CLOEXEC, 0666);
+	if (t->fd < 0 && (errno == EOPNOTSUPP || errno == EISDIR)) {
+		t->named = true;
+		t->fd = open(buf_str(&t->part), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+	}
+	return t->fd < 0 ? dr_fail_errno(err, "create %s", t->file) : 0;
+}
+
+static int finish_target(struct target *t, struct dr_err *err)
+{
+	const char *part = buf_str(&t->part);
+	char self[32];
+
+	snprintf(self, sizeof self, "/proc/self/fd/%d", t->fd);
+	if (fsync(t->fd) != 0)
+		return dr_fail_errno(err, "write %s", t->file);
+	if (!t->named) {
+		unlink(part); /* of a run that ended between the next two */
+		t->named = linkat(AT_FDCWD, self, AT_FDCWD, part, AT_SYMLINK_FOLLOW) == 0;
+	}
+	if (!t->named || rename(part, t->file) != 0)
+		return dr_fail_errno(err, "finish %s", t->file);
+	t->named = false;
+	return 0;
+}
+
+static void close_target(struct target *t)
+{
+	if (t->named)
+		unlink(buf_str(&t->part));
+	if (t->fd >= 0)
+		close(t->fd);
+	buf_done(&t->part);
 }
 
 static int choose_level(struct prepare_job *job, const char *asked, struct dr_err *err)
@@ -107,59 +143,46 @@ static void report(const struct args *args, const struct prepare_facts *facts)
 		    args->words[1]);
 }
 
-static int finish(int fd, const char *part, const char *file, struct dr_err *err)
+static int to_file(struct prepare_job *job, const char *file, struct prepare_facts *facts,
+		   struct dr_err *err)
 {
-	if (fsync(fd) != 0 || rename(part, file) != 0)
-		return dr_fail_errno(err, "finish %s", file);
-	return 0;
+	DR_CLEANUP(close_target) struct target t = {.fd = -1, .file = file};
+
+	if (open_target(&t, err) < 0)
+		return -1;
+	job->out = t.fd;
+	return prepare_run(job, facts, err) < 0 ? -1 : finish_target(&t, err);
 }
 
-/* run: with signals held, so that an unfinished file does not stay. */
-static int run(struct prepare_job *job, const char *part, const struct args *args,
-	       struct prepare_facts *facts, struct dr_err *err)
+static int to_stdout(struct prepare_job *job, struct prepare_facts *facts, struct dr_err *err)
 {
-	struct watch w;
-	int rc;
-
-	if (interrupt_hold(&w.in, err) < 0)
-		return -1;
-	progress_init(&w.progress, args->words[0], true);
-	job->tick = tick;
-	job->arg = &w;
-	rc = prepare_run(job, facts, err);
-	progress_end(&w.progress);
-	if (rc == 0 && part)
-		rc = finish(job->out, part, args->words[1], err);
-	if (rc < 0 && part)
-		unlink(part);
-	interrupt_release(&w.in);
-	return rc;
+	if (isatty(STDOUT_FILENO))
+		return dr_fail(err, DR_INVALID, "a compressed disk is nothing for a terminal");
+	job->out = STDOUT_FILENO;
+	return prepare_run(job, facts, err);
 }
 
 int images_prepare(struct cli *cli, const struct args *args, struct dr_err *err)
 {
-	struct prepare_job job = {.kind = PREPARE_LZ4};
+	struct progress progress;
+	struct prepare_job job = {.kind = PREPARE_LZ4, .tick = tick, .arg = &progress};
 	struct prepare_facts facts;
-	dr_autobuf struct buf part = BUF_INIT;
 	dr_autofd int in = -1;
-	dr_autofd int out = -1;
-	bool to_file;
+	int rc;
 
 	(void)cli;
 	if (choose(&job, args, err) < 0)
 		return -1;
-	to_file = !dr_streq(args->words[1], "-");
-	buf_printf(&part, "%s.part", args->words[1]);
-	if (buf_check(&part, err) < 0)
-		return -1;
 	in = open_source(args->words[0], err);
-	out = in < 0 ? -1 : open_target(args->words[1], buf_str(&part), err);
-	if (out < 0)
+	if (in < 0)
 		return -1;
 	job.in = in;
-	job.out = out;
-	if (run(&job, to_file ? buf_str(&part) : NULL, args, &facts, err) < 0)
-		return -1;
+	progress_init(&progress, args->words[0], true);
+	rc = dr_streq(args->words[1], "-") ? to_stdout(&job, &facts, err)
+					   : to_file(&job, args->words[1], &facts, err);
+	progress_end(&progress);
+	if (rc < 0)
+		return err->reason[0] ? dr_while(err, "%s", err->reason) : -1;
 	report(args, &facts);
 	return 0;
 }

@@ -7,7 +7,6 @@ import re
 import shutil
 import signal
 import subprocess
-import time
 import urllib.error
 import urllib.request
 
@@ -442,8 +441,7 @@ def test_a_disk_that_is_refused_says_why_and_is_removed(cli, file):
     done = cli("images", "register", "-a", "x86_64", "--file", "disk.vmdk", expect=1)
     assert "format-vmdk" in done.err
     assert cli.names("uploads") == []
-    assert "format-vmdk" in cli("images", "prepare", "disk.vmdk", "disk.xz", expect=1).err \
-        or "VMDK" in cli("images", "prepare", "disk.vmdk", "disk.xz", expect=1).err
+    assert "format-vmdk: " in cli("images", "prepare", "disk.vmdk", "disk.xz", expect=1).err
     assert not (cli.home / "disk.xz").exists() and not (cli.home / "disk.xz.part").exists()
 
 
@@ -465,23 +463,20 @@ def test_prepare_needs_no_client(cli, disk):
     for words, complaint in [(["disk.raw"], "the disk and the file"), (["disk.raw", "d.gz"], "--format"),
                              (["none", "d.xz"], "open none"), (["-l", "20", "disk.raw", "d.zst"], "1 to 19"),
                              (["--threads", "0", "disk.raw", "d.zst"], "threads"),
-                             (["disk.raw", "no/d.xz"], "create no/d.xz")]:
+                             (["disk.raw", "no/d.xz"], "create no/d.xz"), (["disk.raw", "."], "--format")]:
         assert complaint in cli("images", "prepare", *words, expect=1).err
     assert not (cli.home / ".brightbox").exists()
 
 
 def test_prepare_that_is_interrupted_leaves_nothing(cli):
-    process = cli.start("images", "prepare", "--threads", "1", "-l", "9", "-", "d.xz", stdin=b"")
+    process = cli.start("images", "prepare", "--threads", "1", "-", "d.zst", stdin=b"")
     process.stdin.write(noise(20 * MIB))
     process.stdin.flush()
-    wait_for((cli.home / "d.xz.part").exists)
     process.send_signal(signal.SIGINT)
-    time.sleep(0.1)
-    process.stdin.close()
     assert process.wait(timeout=PATIENCE) == -signal.SIGINT
-    process.stdout.close()
-    process.stderr.close()
-    assert not list(cli.home.glob("d.xz*"))
+    for pipe in (process.stdin, process.stdout, process.stderr):
+        pipe.close()
+    assert not list(cli.home.glob("d.zst*"))
 
 
 def test_two_tenants_do_not_meet(cli, another, tmp_path, file):
