@@ -33,6 +33,9 @@ static int parse_spec(const char **s, uint64_t size, struct http_range *ret)
 		(*s)++;
 		if (!parse_position(s, &last))
 			return -1;
+		/* Satisfiable, but 206 has no words for no bytes: the whole, as other servers. */
+		if (size == 0 && last > 0)
+			return -1;
 		last = dr_min_u64(last, size);
 		*ret = (struct http_range){size - last, last};
 		return last > 0;

@@ -6,7 +6,6 @@
 #include <strings.h>
 
 #include "swift/swift_internal.h"
-#include "swift/text.h"
 #include "util/clock.h"
 #include "util/str.h"
 
@@ -57,7 +56,7 @@ static void disposition(struct buf *b, const char *type, const char *name)
 	buf_printf(b, "%s; filename=\"", type);
 	text_url(b, name, " /");
 	buf_puts(b, "\"; filename*=UTF-8''");
-	text_url(b, name, "");
+	text_url(b, name, "/");
 }
 
 static const char *last_part(const char *name, char ret[static OBJECT_TEXT])

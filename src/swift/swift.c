@@ -159,7 +159,6 @@ void swift_handle(struct orbit *o, struct http_request *rq, struct http_response
 	struct dr_err err = DR_ERR_INIT;
 
 	http_addf(rs, "X-Trans-Id", "tx%s", http_request_id(rq));
-	http_addf(rs, "X-Openstack-Request-Id", "tx%s", http_request_id(rq));
 	if (answer(o, rq, rs, &err) < 0)
 		swift_fail(rq, rs, &err);
 }

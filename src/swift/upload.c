@@ -202,33 +202,44 @@ static int write_manifest(void *arg, const void *p, size_t len)
 	return buf_check(&u->manifest, &u->err);
 }
 
-/* The segments that are not what the manifest says: one "name: what is wrong" per line. */
-static void send_errors(struct swift_call *c, const struct buf *errors)
+/* One error: "container/object: what is wrong with it". */
+static void put_error(struct buf *b, char *line, bool json, bool first)
+{
+	char *colon = strrchr(line, ':');
+	dr_autobuf struct buf path = BUF_INIT;
+
+	if (colon)
+		*colon = 0;
+	buf_printf(&path, "/%s", line);
+	if (!json) {
+		buf_printf(b, "%s,%s\n", buf_str(&path), colon ? colon + 1 : "");
+		return;
+	}
+	buf_puts(b, first ? "[" : ",[");
+	text_json(b, buf_str(&path));
+	buf_putc(b, ',');
+	text_json(b, colon ? colon + 1 + (colon[1] == ' ') : "");
+	buf_putc(b, ']');
+}
+
+/* What is wrong with the manifest, or with the segments it names, line by line. */
+static void send_errors(struct swift_call *c, struct buf *errors)
 {
 	static const char *const types[] = {"text/plain", "application/json"};
 	dr_autobuf struct buf b = BUF_INIT;
-	bool json = swift_accepts(c->rq, types, 2) == 1;
-	const char *line = buf_str(errors);
+	dr_autofree char *text = buf_steal(errors);
+	char *rest = text, *line;
+	bool json = swift_accepts(c->rq, types, 2) == 1, first = true;
 
+	/* "Index 0: …" is about no segment: a segment has a slash in its name. */
+	if (!text || !memchr(text, '/', strcspn(text, ":\n"))) {
+		swift_error_text(c->rs, 400, text ? text : "");
+		return;
+	}
 	buf_puts(&b, json ? "{\"Errors\":[" : "Errors:\n");
-	for (size_t n = 0; *line; n++) {
-		size_t len = strcspn(line, "\n");
-		dr_autofree char *text = strndup(line, len);
-		char *colon = text ? strstr(text, ": ") : NULL;
-
-		if (colon)
-			*colon = 0;
-		if (json) {
-			buf_puts(&b, n > 0 ? ",[" : "[");
-			text_json(&b, text ? text : "");
-			buf_putc(&b, ',');
-			text_json(&b, colon ? colon + 2 : "");
-			buf_putc(&b, ']');
-		} else {
-			buf_printf(&b, "%s, %s\n", text ? text : "", colon ? colon + 2 : "");
-		}
-		line += len;
-		line += *line == '\n';
+	while ((line = strsep(&rest, "\n")) && *line) {
+		put_error(&b, line, json, first);
+		first = false;
 	}
 	if (json)
 		buf_puts(&b, "]}");

@@ -130,7 +130,8 @@ def test_the_matrix_of_the_images_container(daemon, stored, another):
               ("DELETE", thing), ("COPY", thing), ("PUT", box + "/new"), ("DELETE", box + "/none")]
 
     def ask(method, path, token):
-        return daemon.request(method, path, headers={"X-Auth-Token": token} if token else {}).status
+        sent = {"Destination": "images/copy"} if method == "COPY" else {}
+        return daemon.request(method, path, headers={**sent, "X-Auth-Token": token} if token else sent).status
     for method, path in reads:
         allowed = 204 if method == "HEAD" and path != thing else 200
         for token, status in [(None, 401), ("0" * 40, 401), (owner, allowed), (user, allowed),
@@ -156,7 +157,7 @@ def test_what_is_not_there_is_404(orbit):
         assert orbit(method, tail).status == 404, (method, tail)
     assert orbit("GET", "/images/%ff").status == 412
     assert orbit("GET", "/images/%00").status == 400
-    assert orbit("PUT", "/other").status == 403
+    assert orbit("PUT", "/other/x", {"X-Copy-From": "images/img-zzzzz"}, b"").status == 404
 
 
 # ---- listings (7.5) ----
