@@ -39,8 +39,9 @@
 
 #define DISCARD_BYTES \
 	((uint64_t)8 << 20) /* of a refused body read so that the client sees the answer */
-#define SMALL_BODY \
-	((uint64_t)64 << 10) /* collected even if there is a sink for it: a worker less to wake */
+#define SMALL_BODY    \
+	((uint64_t)64 \
+	 << 10) /* collected even if there is a sink for it, read at once if streamed */
 #define PACE_BYTES ((uint64_t)64 << 10) /* of a body have to come while a head would have to */
 /* A few transfers at full speed, or many with little memory each. */
 #define FAST_STREAMS 32U
@@ -107,6 +108,27 @@ static ssize_t no_content(void *arg, uint64_t pos, char *buf, size_t max)
 	return MHD_CONTENT_READER_END_WITH_ERROR;
 }
 
+/* A small body is read at once: one piece with its head. */
+static struct MHD_Response *small_answer(struct exchange *x, const struct http_stream *stream,
+					 struct dr_err *err)
+{
+	const size_t len = (size_t)stream->length;
+	dr_autofree uint8_t *body = malloc(len);
+	struct MHD_Response *answer;
+	ssize_t n = 1;
+
+	for (size_t at = 0; body && n > 0 && at<len; at += n> 0 ? (size_t)n : 0)
+		n = stream->read(stream->arg, at, body + at, len - at, err);
+	stream->close(stream->arg);
+	if (!body || n <= 0)
+		return NULL;
+	answer = MHD_create_response_from_buffer(len, body, MHD_RESPMEM_MUST_FREE);
+	if (answer)
+		(void)DR_STEAL(body);
+	x->sent = len;
+	return answer;
+}
+
 static struct MHD_Response *stream_answer(struct exchange *x, struct dr_err *err)
 {
 	struct http_stream stream = x->rs.stream;
@@ -119,6 +141,8 @@ static struct MHD_Response *stream_answer(struct exchange *x, struct dr_err *err
 		stream.close(stream.arg);
 		return MHD_create_response_from_callback(stream.length, 1, no_content, NULL, NULL);
 	}
+	if (stream.length <= SMALL_BODY)
+		return small_answer(x, &stream, err);
 	answer = file_answer(&stream);
 	if (answer) {
 		stream.close(stream.arg);

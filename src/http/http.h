@@ -93,8 +93,8 @@ void http_refuse(struct http_response *rs, unsigned status, const char *error_na
  *   read   1..len bytes at `pos` (0 = first byte of this body). -1 before anything was sent makes
  *          the answer a 500, later it closes the connection short.
  *   file   or NULL: the plain file (borrowed until close) that holds *ret_len bytes of the body
- *          from pos on, at *ret_at in it; false: none does. A body that lies in one file is sent
- *          by the kernel, unless that would wait for a disk.
+ *          from pos on, at *ret_at in it; false: none does. A large body that lies in one file is
+ *          sent by the kernel, unless that would wait for a disk.
  *   close  always called exactly once, after the last read */
 struct http_stream {
 	uint64_t length;
