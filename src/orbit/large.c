@@ -120,12 +120,15 @@ static int store(struct making *m, const struct slo *slo, struct orbit_object *r
 	dr_autobuf struct buf text = BUF_INIT;
 	DR_CLEANUP(orbit_upload_abandonp) struct orbit_upload *u = NULL;
 	struct orbit_put put = *m->put;
-	char etag[MD5_TEXT];
+	char etag[MD5_TEXT], both[8];
 
 	if (slo_etag(slo, etag, err) < 0 || slo_print(slo, &text, err) < 0)
 		return -1;
 	if (put.md5 && strcasecmp(put.md5, etag) != 0)
 		return dr_refuse(err, DR_INVALID, "etag", "The segments' ETag is not as promised");
+	if (put.meta && meta_get(put.meta, OBJECT_MANIFEST, both, sizeof both))
+		return dr_refuse(err, DR_INVALID, "manifest",
+				 "A large object is static or dynamic, not both");
 	put.md5 = NULL;
 	put.length = text.len;
 	if (orbit_upload_begin(m->orbit, m->caller, &put, &u, err) < 0)

@@ -187,6 +187,8 @@ int object_delete(struct orbit *o, const struct place *p, const char *name, stru
 	if (catalogue_object_delete(o->library->catalogue, p->row.id, name, old, err) < 0)
 		return -1;
 	blob_drop(o, p->row.account, old);
+	if (old->delete_at != 0 && old->delete_at <= dr_wall()) /* the expirer is late */
+		return dr_fail(err, DR_NOT_FOUND, "There is no such object");
 	return 0;
 }
 

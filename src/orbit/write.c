@@ -311,13 +311,16 @@ static int check_content(struct orbit_upload *u, struct dr_err *err)
 
 static int make_durable(struct orbit_upload *u, struct dr_err *err)
 {
-	u->row.stored_bytes = u->size;
+	if (u->size > 0) {
+		u->row.has_blob = true;
+		if (store_upload_commit(u->store, &u->row.blob, &u->row.stored_bytes, err) < 0)
+			return -1;
+		if (u->row.stored_bytes != u->size)
+			return dr_fail(err, DR_INVALID, "The upload was written after its end");
+	}
 	if (u->row.kind != OBJECT_STATIC)
 		u->row.bytes = u->size;
-	if (u->size == 0)
-		return 0;
-	u->row.has_blob = true;
-	return store_upload_commit(u->store, &u->row.blob, &u->row.stored_bytes, err);
+	return 0;
 }
 
 /* named: after a failure, whether the row may have been written all the same. */

@@ -291,6 +291,22 @@ static void the_promised_etag_is_that_of_the_segments(void **state)
 	assert_string_equal(made.etag, put.md5);
 }
 
+static void a_large_object_is_not_of_both_kinds(void **state)
+{
+	struct orbit_tenants *b = *state;
+	struct orbit_put put = put_of(b, "box", "big");
+	dr_autobuf struct buf errors = BUF_INIT;
+	static const char json[] = "[{\"path\":\"box/a\"}]";
+	struct orbit_object made;
+
+	box(b, "box", NULL);
+	keep(b, "box", "a", "hello");
+	put.meta = "X-Object-Manifest: box/a\n";
+	must_refuse(
+		DR_INVALID, "manifest",
+		orbit_static_put(&b->o, &b->owner, &put, json, strlen(json), &made, &errors, &err));
+}
+
 static void the_manifest_can_be_read_and_counts_as_what_is_stored(void **state)
 {
 	struct orbit_tenants *b = *state;
@@ -579,6 +595,7 @@ int main(void)
 		IN_TENANTS(manifests_that_cannot_be_are_refused),
 		IN_TENANTS(a_static_object_has_at_most_a_thousand_segments),
 		IN_TENANTS(the_promised_etag_is_that_of_the_segments),
+		IN_TENANTS(a_large_object_is_not_of_both_kinds),
 		IN_TENANTS(the_manifest_can_be_read_and_counts_as_what_is_stored),
 		IN_TENANTS(deleting_with_segments_takes_them_all),
 		IN_TENANTS(who_may_not_delete_all_segments_deletes_none),

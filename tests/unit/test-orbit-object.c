@@ -448,6 +448,29 @@ static void deleting_removes_row_and_bytes(void **state)
 	must(orbit_container_delete(&b->o, &b->owner, b->t.a.id, "box", &err));
 }
 
+/* Written past the rule that nothing is to be deleted in the past, as time would do it. */
+static void what_has_expired_is_not_there_before_the_expirer_comes(void **state)
+{
+	struct orbit_tenants *b = *state;
+	struct orbit_put put = put_of(b, "box", "x");
+	struct orbit_deleted d;
+	struct orbit_object seen;
+
+	box(b, "box", NULL);
+	keep(b, "box", "x", "1");
+	free(get(b, &b->owner, "box", "x", &seen));
+	seen.row.delete_at = 1;
+	must(catalogue_object_set(b->t.f.c, &seen.row, dr_wall_us(), &err));
+	must_fail(DR_NOT_FOUND, orbit_object_open(&b->o, &b->owner, b->t.a.id, "box", "x",
+						  ORBIT_CONTENT, &seen, NULL, &err));
+	must_fail(DR_NOT_FOUND, orbit_object_post(&b->o, &b->owner, &put, &err));
+	must_fail(DR_NOT_FOUND,
+		  orbit_object_delete(&b->o, &b->owner, b->t.a.id, "box", "x", false, &d, &err));
+	assert_int_equal(blobs(b), 0);
+	put.only_new = true;
+	must(upload(b, &b->owner, &put, "2", 1, &seen, &err));
+}
+
 static void lost_bytes_are_told_and_not_made_up(void **state)
 {
 	struct orbit_tenants *b = *state;
@@ -615,6 +638,7 @@ int main(void)
 		IN_TENANTS(names_and_metadata_have_rules),
 		IN_TENANTS(post_replaces_metadata_and_keeps_bytes),
 		IN_TENANTS(deleting_removes_row_and_bytes),
+		IN_TENANTS(what_has_expired_is_not_there_before_the_expirer_comes),
 		IN_TENANTS(lost_bytes_are_told_and_not_made_up),
 		IN_TENANTS(containers_are_listed_with_images_among_them),
 		IN_TENANTS(only_images_is_there_in_a_new_account),
