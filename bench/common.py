@@ -54,6 +54,15 @@ def cpu_seconds(pid):
     return ticks / os.sysconf('SC_CLK_TCK')
 
 
+def name_of(pid):
+    """A helper's name; of one that has just ended, none."""
+    try:
+        with open(f'/proc/{pid}/comm') as f:
+            return f.read().strip().removeprefix('darkroom-')
+    except (FileNotFoundError, ProcessLookupError):
+        return ''
+
+
 def first_line(proc, what):
     line = proc.stdout.readline().decode().strip()
     if not line:
@@ -123,7 +132,7 @@ class Darkroom:
 
     def cpu(self):
         """Once no import runs: what ends belongs to its parent from then on."""
-        while children(self.proc.pid):
+        while any(name_of(p) != 'sftp' for p in children(self.proc.pid)):
             time.sleep(0.005)
         return cpu_seconds(self.proc.pid)
 

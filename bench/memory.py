@@ -47,11 +47,6 @@ def held(pid):
             return int(f.read().split()[1]) * os.sysconf('SC_PAGE_SIZE')
 
 
-def name_of(pid):
-    with open(f'/proc/{pid}/comm') as f:
-        return f.read().strip().removeprefix('darkroom-')
-
-
 class Peak(threading.Thread):
     """The largest sum over the daemon and everything below it, while it runs."""
 
@@ -67,7 +62,7 @@ class Peak(threading.Thread):
             parts = {}
             for pid in [self.pid, *common.children(self.pid)]:
                 try:
-                    parts[name_of(pid)] = held(pid)
+                    parts[common.name_of(pid)] = held(pid)
                 except OSError:
                     pass  # it has just ended
             if sum(parts.values()) > self.bytes:
