@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""docs/refusals.md lists the code words that the sources can say about an image, and no others."""
+"""docs/refusals.md lists the code words that the sources can say about an image or an object, and no others."""
 import pathlib
 import re
 import sys
