@@ -599,7 +599,7 @@ int upload_run(struct remote *r, const struct interrupt *in, const struct upload
 	u->req = req;
 	u->facts = facts;
 	dr_mutex_init(&u->lock);
-	progress_init(&u->progress, req->name, true);
+	progress_init(&u->progress, dr_streq(req->file, "-") ? req->name : req->file, true);
 	u->fd = dr_streq(req->file, "-") ? fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 0)
 					 : open(req->file, O_RDONLY | O_CLOEXEC);
 	if (u->fd < 0)
