@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -295,6 +297,121 @@ static void a_sweeper_spares_what_is_about_to_get_its_row(void **state)
 	assert_true(there(b, &key));
 }
 
+/* Threads that upload, write the "row", let go, read, and delete row and object, while a sweeper
+ * runs all the time. cmocka's assertions belong to the main thread, so workers count what went
+ * wrong. */
+#define THREADS 4
+#define ROUNDS 40
+
+struct catalogue {
+	struct store *st;
+	pthread_mutex_t lock;
+	struct digest rows[THREADS]; /* each thread's one */
+	bool there[THREADS];
+	atomic_uint running;
+	atomic_uint wrong;
+};
+
+struct one_writer {
+	struct catalogue *c;
+	unsigned number;
+};
+
+static void set_row(struct catalogue *c, unsigned number, const struct digest *key)
+{
+	pthread_mutex_lock(&c->lock);
+	c->there[number] = key != NULL;
+	if (key)
+		c->rows[number] = *key;
+	pthread_mutex_unlock(&c->lock);
+}
+
+static bool live_once(struct catalogue *c, unsigned number)
+{
+	struct store_upload *u = NULL;
+	struct store_object *o = NULL;
+	struct dr_err err = DR_ERR_INIT;
+	struct digest key;
+	uint64_t bytes = 0;
+	char got[4];
+	bool good;
+
+	if (store_upload_begin(c->st, ACCOUNT, &u, &err) < 0 ||
+	    store_upload_write(u, "text", 4, 0, &err) < 0 ||
+	    store_upload_commit(u, &key, &bytes, &err) < 0) {
+		store_upload_close(u, false);
+		return false;
+	}
+	set_row(c, number, &key);
+	store_upload_close(u, true);
+	good = store_object_open(c->st, ACCOUNT, &key, &o, &bytes, &err) == 0 &&
+	       store_object_read(o, got, sizeof got, 0, &err) == 4;
+	store_object_close(o);
+	set_row(c, number, NULL);
+	return good && (number % 2 || store_object_remove(c->st, ACCOUNT, &key, &err) == 0);
+}
+
+static void *live(void *arg)
+{
+	const struct one_writer *w = arg;
+
+	for (unsigned i = 0; i < ROUNDS; i++)
+		if (!live_once(w->c, w->number))
+			atomic_fetch_add(&w->c->wrong, 1);
+	atomic_fetch_sub(&w->c->running, 1);
+	return NULL;
+}
+
+static int has_row(void *arg, const struct digest *key, struct dr_err *err)
+{
+	struct catalogue *c = arg;
+	bool found = false;
+
+	(void)err;
+	pthread_mutex_lock(&c->lock);
+	for (unsigned i = 0; i < THREADS; i++)
+		found |= c->there[i] && digest_equal(&c->rows[i], key);
+	pthread_mutex_unlock(&c->lock);
+	return found;
+}
+
+static int reap_one(void *arg, const char *domain, const struct digest *key, uint64_t bytes,
+		    struct dr_err *err)
+{
+	struct catalogue *c = arg;
+
+	(void)bytes;
+	return store_object_reap(c->st, domain, key, has_row, c, err) < 0 ? -1 : 0;
+}
+
+static void sweep(struct bench *b, struct catalogue *c)
+{
+	for (unsigned shard = 0; shard < 256; shard++)
+		OK(store_object_each(b->st, shard, reap_one, c, &b->err));
+}
+
+static void no_object_with_a_row_is_lost_to_a_running_sweep(void **state)
+{
+	struct bench *b = *state;
+	struct catalogue c = {.st = b->st, .lock = PTHREAD_MUTEX_INITIALIZER, .running = THREADS};
+	struct one_writer writers[THREADS];
+	pthread_t threads[THREADS];
+
+	for (unsigned i = 0; i < THREADS; i++) {
+		writers[i] = (struct one_writer){&c, i};
+		assert_int_equal(pthread_create(&threads[i], NULL, live, &writers[i]), 0);
+	}
+	do
+		sweep(b, &c);
+	while (atomic_load(&c.running) > 0);
+	for (size_t i = 0; i < THREADS; i++)
+		pthread_join(threads[i], NULL);
+	assert_int_equal(c.wrong, 0);
+	/* Every other writer has left the removal to the sweeper. */
+	sweep(b, &c);
+	assert_int_equal(seen(b).count, 0);
+}
+
 static struct bench bench;
 
 static int setup(void **state)
@@ -332,6 +449,7 @@ int store_conform_objects(const struct store_driver *driver)
 		CASE(a_reader_goes_on_reading_what_was_removed),
 		CASE(a_sweeper_takes_what_no_row_names),
 		CASE(a_sweeper_spares_what_is_about_to_get_its_row),
+		CASE(no_object_with_a_row_is_lost_to_a_running_sweep),
 	};
 
 	bench.driver = driver;

@@ -424,3 +424,22 @@ def test_a_damaged_object_is_an_error_at_once(fresh, damage, tmp_path):
     for aside in (daemon.data / "store/quarantine").iterdir():
         aside.unlink()
     orbit_is_well(box, {"x": good})
+
+
+# ---- time ----
+
+def test_what_is_due_goes_and_a_clock_that_jumps_takes_nothing_with_it(faulty, tmp_path):
+    clock = tmp_path / "clock"
+    clock.write_text("0")
+    daemon = faulty(settings=["orbit.expire_interval=1", "store.collect_interval=0"], DR_CLOCK=clock)
+    box = Box(daemon, Tenant(daemon)).make()
+    for name, seconds in (("later", 3600), ("soon", 1)):
+        assert box("PUT", name, name.encode(), {"X-Delete-After": str(seconds)}).status == 201
+    clock.write_text("7200")
+    # A token is valid by the clock as it is.
+    assert Box(daemon, box.tenant).get("later") is None
+    # It takes its second, and the expirer has been by.
+    wait_for(lambda: len(files(daemon.data / "store/objects")) == 1)
+    clock.write_text("0")
+    assert box.get("later") == b"later"
+    orbit_is_well(box, {"later": b"later"})
