@@ -29,8 +29,9 @@ struct library { /* the daemon's root object owns it; fields are borrowed */
 	const char *const *import_deny;
 	const char *import_ports; /* "80,443,8080,8443" */
 	bool import_nat64;        /* 64:ff9b::/96 leads to IPv4 */
-	/* origin of our own Orbit, whose temporary URLs are read without a connection, so that no
-	 * rule on addresses and ports applies to them (hardening.md section 2.4); NULL or "" = none
+	/* origin of our own Orbit, whose URLs (below /v1/) are read without a connection, so that
+	 * no rule on addresses and ports applies to them (hardening.md section 2.4); NULL or "" =
+	 * none
 	 */
 	const char *public_url;
 	void (*wake_jobs)(void *arg); /* a job was queued or cancelled; may be NULL */

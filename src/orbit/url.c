@@ -113,15 +113,6 @@ struct target {
 	struct tempurl t;
 };
 
-static bool is_own(const struct transport_url *u, const char *public_url)
-{
-	struct transport_url own;
-	struct dr_err ignored = DR_ERR_INIT;
-
-	return *public_url && transport_url_parse(&own, public_url, &ignored) == 0 &&
-	       transport_url_same_origin(&own, u);
-}
-
 /* split_path: /v1/account/container/object; false when it is no such path. `text` is consumed. */
 static bool split_path(struct target *t, char *text)
 {
@@ -237,7 +228,7 @@ int orbit_open_url(struct orbit *o, const char *url, struct orbit_object *ret,
 	if (!u)
 		return dr_fail_nomem(err);
 	/* What is no URL is none of ours; whoever fetches it says what is wrong with it. */
-	if (transport_url_parse(u, url, &e) < 0 || !is_own(u, o->public_url))
+	if (transport_url_parse(u, url, &e) < 0 || !transport_url_within(u, o->public_url, "/v1/"))
 		return 0;
 	return open_target(o, u->text, ret, ret_reader, &e) < 0 ? answered(&e, err) : 1;
 }

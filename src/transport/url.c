@@ -320,9 +320,18 @@ int transport_url_permit(const struct transport_url *u, const struct transport_p
 	return 0;
 }
 
-bool transport_url_same_origin(const struct transport_url *a, const struct transport_url *b)
+bool transport_url_within(const struct transport_url *u, const char *origin, const char *path)
 {
-	return a->tls == b->tls && a->port == b->port && strcmp(a->host, b->host) == 0;
+	struct transport_url own;
+	struct dr_err err = DR_ERR_INIT;
+	dr_autobuf struct buf whole = BUF_INIT;
+
+	if (!origin || !*origin)
+		return false;
+	buf_printf(&whole, "%s%s", origin, path);
+	/* There is one canonical spelling. */
+	return buf_ok(&whole) && transport_url_parse(&own, buf_str(&whole), &err) == 0 &&
+	       dr_starts(u->text, own.text);
 }
 
 /* has_scheme: RFC 3986 section 3.1. */

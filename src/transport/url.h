@@ -39,9 +39,10 @@ int transport_url_parse(struct transport_url *ret, const char *text, struct dr_e
  * 0, or -1: DENIED "address-not-allowed", INVALID "port-not-allowed". */
 int transport_url_permit(const struct transport_url *u, const struct transport_policy *p,
 			 struct dr_err *err) DR_MUST_CHECK;
-/* transport_url_same_origin: scheme, host and port are alike. A host name with a dot at its end
- * counts as another: browsers keep the two apart, too. */
-bool transport_url_same_origin(const struct transport_url *a, const struct transport_url *b);
+/* transport_url_within: whether a URL has this origin ("https://host:port"; NULL or "" = none), and
+ * a path that begins with `path`. A host name with a dot at its end counts as another: browsers
+ * keep the two apart, too. */
+bool transport_url_within(const struct transport_url *u, const char *origin, const char *path);
 /* transport_url_resolve: a Location header's value against the URL that was asked (RFC 3986
  * section 5.2), then the syntax rules again. `ret` may not be `base`. */
 int transport_url_resolve(struct transport_url *ret, const struct transport_url *base,

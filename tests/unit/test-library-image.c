@@ -252,19 +252,20 @@ static void urls_of_our_own_are_under_no_address_rule_and_nothing_else_passes_fo
 		"HTTP://127.0.0.1:8877/v1/acc-12345/box/disk",
 	};
 	static const char *const others[] = {
-		"http://127.0.0.1/secret",
-		"http://127.0.0.1:8878/secret",
-		"https://127.0.0.1:8877/secret",
-		"http://127.0.0.2:8877/secret",
-		"http://127.1:8877/secret",
-		"http://2130706433:8877/secret",
-		"http://127.0.0.1.:8877/secret",
-		"http://localhost:8877/secret",
-		"http://[::ffff:127.0.0.1]:8877/secret",
+		"http://127.0.0.1/v1/secret",
+		"http://127.0.0.1:8877/1.0/images?secret",
+		"http://127.0.0.1:8878/v1/secret",
+		"https://127.0.0.1:8877/v1/secret",
+		"http://127.0.0.2:8877/v1/secret",
+		"http://127.1:8877/v1/secret",
+		"http://2130706433:8877/v1/secret",
+		"http://127.0.0.1.:8877/v1/secret",
+		"http://localhost:8877/v1/secret",
+		"http://[::ffff:127.0.0.1]:8877/v1/secret",
 		"http://user:secret@127.0.0.1:8877/",
-		"http://127.0.0.1:8877@10.0.0.1/secret",
-		"http://10.0.0.1/#@127.0.0.1:8877/secret",
-		"http://10.0.0.1\\@127.0.0.1:8877/secret",
+		"http://127.0.0.1:8877@10.0.0.1/v1/secret",
+		"http://10.0.0.1/#@127.0.0.1:8877/v1/secret",
+		"http://10.0.0.1\\@127.0.0.1:8877/v1/secret",
 	};
 	struct tenants *t = (struct tenants *)*state;
 	struct image_request rq = {0};

@@ -325,37 +325,44 @@ static void an_allowed_range_opens_addresses_and_ports_but_no_local_names(void *
 	assert_string_equal(err.reason, "address-not-allowed");
 }
 
-static void an_origin_is_scheme_host_and_port_however_they_are_spelt(void **state)
+static void a_url_is_within_an_origin_however_it_is_spelt(void **state)
 {
 	static const struct {
-		const char *a, *b;
-		bool same;
-	} pairs[] = {
+		const char *origin, *url;
+		bool within;
+	} cases[] = {
 		{"https://orbit.example", "https://orbit.example/v1/acc-12345/box/disk?x=y", true},
-		{"https://orbit.example", "HTTPS://ORBIT.Example:443/x", true},
-		{"https://orbit.example", "https://orbit.example:/x", true},
-		{"http://orbit.example:80", "http://orbit.example/x", true},
-		{"http://[::1]:8080", "http://[0:0::0:1]:8080/x", true},
-		{"https://orbit.example", "http://orbit.example/x", false},
-		{"https://orbit.example", "http://orbit.example:443/x", false},
-		{"https://orbit.example", "https://orbit.example:8443/x", false},
-		{"https://orbit.example", "https://orbit.example.evil.example/x", false},
-		{"https://orbit.example", "https://evil.orbit.example/x", false},
-		{"https://orbit.example", "https://orbit.example./x", false},
-		{"https://orbit.example", "https://orbit.exampl/x", false},
-		{"https://orbit.example", "https://evil.example/#@orbit.example/x", false},
-		{"https://orbit.example", "https://evil.example/?@orbit.example/x", false},
+		{"https://orbit.example", "HTTPS://ORBIT.Example:443/v1/x", true},
+		{"https://Orbit.example:443", "https://orbit.example:/v1/x", true},
+		{"http://orbit.example:80", "http://orbit.example/v1/x", true},
+		{"http://[::1]:8080", "http://[0:0::0:1]:8080/v1/x", true},
+		{"https://orbit.example", "http://orbit.example/v1/x", false},
+		{"https://orbit.example", "http://orbit.example:443/v1/x", false},
+		{"https://orbit.example", "https://orbit.example:8443/v1/x", false},
+		{"http://orbit.example:80", "http://orbit.example:8080/v1/x", false},
+		{"https://orbit.example", "https://orbit.example.evil.example/v1/x", false},
+		{"https://orbit.example", "https://evil.orbit.example/v1/x", false},
+		{"https://orbit.example", "https://orbit.example./v1/x", false},
+		{"https://orbit.example", "https://orbit.exampl/v1/x", false},
+		{"https://orbit.example", "https://evil.example/v1/#@orbit.example/v1/x", false},
+		{"https://orbit.example", "https://evil.example/?https://orbit.example/v1/", false},
+		{"https://orbit.example", "https://orbit.example/healthz", false},
+		{"https://orbit.example", "https://orbit.example/v1", false},
+		{"https://orbit.example", "https://orbit.example/v1.0/x", false},
+		{"https://orbit.example", "https://orbit.example//v1/x", false},
+		{"https://orbit.example", "https://orbit.example/?/v1/x", false},
+		{"", "https://orbit.example/v1/x", false},
+		{"orbit.example", "https://orbit.example/v1/x", false},
 	};
 
 	(void)state;
-	for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
 		struct dr_err err = DR_ERR_INIT;
-		struct transport_url a, b;
+		struct transport_url u;
 
-		assert_int_equal(transport_url_parse(&a, pairs[i].a, &err), 0);
-		assert_int_equal(transport_url_parse(&b, pairs[i].b, &err), 0);
-		if (transport_url_same_origin(&a, &b) != pairs[i].same)
-			fail_msg("%s and %s", pairs[i].a, pairs[i].b);
+		assert_int_equal(transport_url_parse(&u, cases[i].url, &err), 0);
+		if (transport_url_within(&u, cases[i].origin, "/v1/") != cases[i].within)
+			fail_msg("%s and %s", cases[i].origin, cases[i].url);
 	}
 }
 
@@ -410,7 +417,7 @@ int main(void)
 		cmocka_unit_test(credentials_are_refused_with_advice),
 		cmocka_unit_test(a_refused_address_always_has_the_same_sentence),
 		cmocka_unit_test(an_allowed_range_opens_addresses_and_ports_but_no_local_names),
-		cmocka_unit_test(an_origin_is_scheme_host_and_port_however_they_are_spelt),
+		cmocka_unit_test(a_url_is_within_an_origin_however_it_is_spelt),
 		cmocka_unit_test(locations_resolve_against_their_base),
 	};
 
