@@ -7,6 +7,7 @@
 #include <strings.h>
 
 #include "swift/swift_internal.h"
+#include "util/checked.h"
 #include "util/clock.h"
 #include "util/num.h"
 #include "util/str.h"
@@ -43,7 +44,7 @@ static bool parse_expiry(struct swift_put *p, struct swift_call *c)
 	return true;
 }
 
-/* An ETag to verify is an MD5, perhaps in quotes and of either case. */
+/* An ETag to verify is an MD5, perhaps in quotes. */
 static void parse_md5(struct swift_put *p, const struct http_request *rq)
 {
 	const char *etag = http_header(rq, "Etag");
@@ -55,11 +56,8 @@ static void parse_md5(struct swift_put *p, const struct http_request *rq)
 	}
 	if (len == 0)
 		return;
-	if (len >= sizeof p->md5)
-		len = sizeof p->md5 - 1; /* none either way */
-	for (size_t i = 0; i < len; i++)
-		p->md5[i] = (char)(etag[i] >= 'A' && etag[i] <= 'F' ? etag[i] + 32 : etag[i]);
-	p->md5[len] = 0;
+	/* Cut, what is longer matches as little. */
+	snprintf(p->md5, sizeof p->md5, "%.*s", (int)dr_min_size(len, sizeof p->md5 - 1), etag);
 	p->put.md5 = p->md5;
 }
 

@@ -154,9 +154,10 @@ def test_metadata_limits_are_of_the_whole(swift, box):
     assert swift("POST", box, {"X-Container-Meta-More": "x"}).status == 400
     assert swift("HEAD", box).header("X-Container-Meta-More") is None
     assert swift("POST", box, {"X-Container-Meta-0": "changed"}).status == 204
-    full = {f"X-Object-Meta-{i:03}": "x" * 250 for i in range(16)}
-    assert swift("PUT", box + "/x", full, b"").status == 201
-    assert swift("PUT", box + "/x", {**full, "X-Object-Meta-More": "x" * 100}, b"").status == 400
+    much = {f"X-Object-Meta-{i:03}": "x" * 250 for i in range(10)}
+    assert swift("PUT", box + "/x", much, b"").status == 201
+    much.update({f"X-Object-Meta-A{i:03}": "x" * 250 for i in range(7)})
+    assert swift("PUT", box + "/x", much, b"").status == 400
 
 
 def test_acl_elements_get_their_normal_form(swift, box):
@@ -350,10 +351,11 @@ def test_a_body_without_a_length(swift, box):
 def test_an_etag_is_verified(swift, box):
     assert swift("PUT", box + "/x", {"Etag": md5(b"y")}, b"x").status == 422
     assert swift("HEAD", box + "/x").status == 404
-    assert swift("PUT", box + "/x", {"Etag": md5(b"x").upper()}, b"x").status == 201
+    assert swift("PUT", box + "/x", {"Etag": md5(b"x")}, b"x").status == 201
     assert swift("PUT", box + "/x", {"Etag": "nonsense"}, b"z").status == 422
     assert swift("GET", box + "/x").body == b"x"
-    assert swift("PUT", box + "/x", {"Etag": f'"{md5(b"y")}"'}, b"y").status == expected("an ETag in quotes")
+    assert swift("PUT", box + "/x", {"Etag": md5(b"y").upper()}, b"y").status == expected("an ETag in capitals")
+    assert swift("PUT", box + "/x", {"Etag": f'"{md5(b"y")}"'}, b"y").status == 201
 
 
 def test_uploads_on_conditions(swift, box):

@@ -2,10 +2,12 @@
 """Orbit's read side (api.md section 7, hardening.md 3.3): what swift, rclone, curl and fog ask for."""
 import email
 import hashlib
+import hmac
 import json
 import re
 import shutil
 import subprocess
+import time
 
 import pytest
 
@@ -373,3 +375,35 @@ def test_info_needs_no_authentication(daemon):
     offered = json.loads(answer.body)["swift"]
     assert offered["container_listing_limit"] == 10000 and offered["policies"]
     assert daemon.request("HEAD", "/info").status == 200
+
+
+# ---- temporary URLs of images (7.7, 7.8) ----
+
+def test_temporary_urls_of_an_image(daemon, orbit, stored):
+    _, image, raw = stored
+    path = f"{orbit.path}/images/{image['id']}"
+    assert orbit("POST", "", {"X-Account-Meta-Temp-Url-Key": "k3y"}, b"").status == 204
+
+    def visit(method, signed, tail="", headers=(), body=None):
+        expires = int(time.time()) + 600
+        made = hmac.new(b"k3y", f"{signed}\n{expires}\n{path}".encode(), "sha1").hexdigest()
+        return daemon.request(method, f"{path}?temp_url_sig={made}&temp_url_expires={expires}{tail}", body,
+                              headers)
+    whole = visit("GET", "GET")
+    assert whole.status == 200 and whole.body == orbit("GET", f"/images/{image['id']}").body
+    assert visit("HEAD", "GET").header("Content-Length") == str(len(whole.body))
+    assert visit("GET", "GET", "&format=raw", {"Range": "bytes=512-1023"}).body == raw[512:1024]
+    disposition = f"attachment; filename=\"{image['id']}.raw.lz4\""
+    assert whole.header("Content-Disposition") == disposition
+    assert 'filename="disk.lz4"' in visit("GET", "GET", "&filename=disk.lz4").header("Content-Disposition")
+    for method in ("PUT", "POST", "DELETE"):
+        assert visit(method, method, body=b"").status == 401, method
+        assert visit(method, "GET", body=b"").status == 401, method
+    assert orbit("POST", "", {"X-Remove-Account-Meta-Temp-Url-Key": "x"}, b"").status == 204
+    assert visit("GET", "GET").status == 401
+
+
+def test_the_images_container_has_no_access_list(orbit):
+    for method in ("PUT", "POST"):
+        assert orbit(method, "/images", {"X-Container-Read": ".r:*"}, b"").status == 403
+    assert orbit("HEAD", "/images").header("X-Container-Read") is None
