@@ -92,7 +92,8 @@ class Darkroom:
         out = subprocess.run([BIN / 'darkroomd', 'init', '--data', self.data, '--json'],
                              check=True, capture_output=True)
         self.made = json.loads(out.stdout)
-        command = [BIN / 'darkroomd', 'serve', '--data', self.data, '--listen', '127.0.0.1:0']
+        command = [BIN / 'darkroomd', 'serve', '--data', self.data, '--listen', '127.0.0.1:0', '--sftp',
+                   '127.0.0.1:0']
         for s in ('import.allow=127.0.0.0/8', 'store.collect_interval=0', 'http.idle_seconds=3600', *settings):
             command += ['--set', s]
         with open(work / 'log', 'wb') as log:

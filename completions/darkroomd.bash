@@ -4,7 +4,7 @@
 _darkroomd_options() {
 	case $1 in
 	init) echo '--data --account --email --json --help' ;;
-	serve) echo '--data --config --listen --set --help' ;;
+	serve) echo '--data --config --listen --sftp --set --help' ;;
 	inspect) echo '--json --decode --data --set --help' ;;
 	admin)
 		echo '--data --config --set --json --help'

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "daemon/admin.h"
+#include "daemon/sftp_front.h"
 #include "ingest/helper.h"
 #include "ingest/selftest.h"
 #include "util/cleanup.h"
@@ -46,6 +47,22 @@ static void check_helpers(struct diagnosis *d)
 
 		verdict(d, programs[i], helper_path(programs[i], path, &err), &err);
 	}
+}
+
+static void note_key(void *arg, const char *type, const char *fingerprint)
+{
+	dr_autobuf struct buf what = BUF_INIT;
+
+	buf_printf(&what, "SFTP host key, %s", type);
+	note(arg, buf_str(&what), "ok", fingerprint);
+}
+
+static void check_host_keys(struct diagnosis *d, const struct config *c)
+{
+	struct dr_err err = DR_ERR_INIT;
+
+	if (host_keys_each(c->data, note_key, d, &err) < 0)
+		verdict(d, "SFTP host keys", -1, &err);
 }
 
 /* check_walls: as at every start of the server, which imports nothing when it fails. */
@@ -127,6 +144,7 @@ int admin_doctor(struct admin *a, const char *const *words, struct dr_err *err)
 	check_spool(&d, &a->cfg);
 	check_space(&d, &a->cfg);
 	check_helpers(&d);
+	check_host_keys(&d, &a->cfg);
 	check_walls(&d, &a->cfg);
 	check_decoder(&d, &a->cfg);
 	admin_print(a, d.rows);

@@ -95,8 +95,15 @@ static int make_tenant(struct catalogue *cat, const struct options *o, struct fi
 	return catalogue_client_create(cat, &t->client, secret_hash, err);
 }
 
+static void print_host_key(void *arg, const char *type, const char *fingerprint)
+{
+	(void)arg;
+	printf("       %-8s %s\n", type, fingerprint);
+}
+
 static void print_tenant(const struct first_tenant *t, const struct options *o)
 {
+	struct dr_err err = DR_ERR_INIT;
 	json_t *j;
 
 	if (o->json) {
@@ -115,6 +122,9 @@ static void print_tenant(const struct first_tenant *t, const struct options *o)
 	       "then:  brightbox config client_add %s %s http://127.0.0.1:8877\n",
 	       o->data, t->account.id, t->client.id, t->secret, t->user.email, t->password, o->data,
 	       t->client.id, t->secret);
+	printf("       sftp -P 8822 -o User=%s 127.0.0.1\n", t->client.id);
+	if (host_keys_each(o->data, print_host_key, NULL, &err) < 0)
+		complain(&err);
 }
 
 static int make_all(const struct options *o, struct config *c, struct first_tenant *t,

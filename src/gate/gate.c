@@ -24,8 +24,11 @@ static void put_text(struct buf *b, const char *s)
 
 static const uint8_t *get_bytes(struct rd *r, size_t *ret_len)
 {
+	const uint8_t *p;
+
 	*ret_len = rd_be32(r);
-	return rd_bytes(r, *ret_len);
+	p = rd_bytes(r, *ret_len);
+	return rd_ok(r) ? p : NULL; /* also of no bytes, when there was not even their length */
 }
 
 static bool get_text(struct rd *r, char *ret, size_t size)

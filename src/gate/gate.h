@@ -26,13 +26,15 @@
 
 enum gate_op {
 	GATE_LOGIN_SECRET = 1, /* path: login name; other: password, client secret or token */
-	GATE_LOGIN_KEY, /* path: login name; data: public key (RFC 4253 section 6.6); GATE_PROVEN */
+	GATE_LOGIN_KEY, /* path: login name; data: "TYPE BASE64", a public key; GATE_PROVEN */
 	GATE_STAT,      /* path -> kind, bytes, mtime */
 	GATE_LIST,      /* path; other: the last name, "" = from the start -> data: gate_entry */
 	GATE_OPEN,      /* path, to read -> handle, bytes, mtime, perhaps a descriptor */
 	GATE_READ,      /* handle, pos, bytes (at most GATE_DATA_BYTES) -> data, empty at the end */
-	GATE_CREATE,    /* path, flags -> handle, bytes, perhaps a descriptor to write to */
-	GATE_WRITE,     /* handle, pos, data: when there was no descriptor */
+	/* path, flags -> handle, bytes that are there, used: bytes it may have, perhaps a
+	 * descriptor to write to */
+	GATE_CREATE,
+	GATE_WRITE,    /* handle, pos, data: when there was no descriptor */
 	GATE_FINISH,   /* handle; other: MD5 of all bytes in hex, "" = unknown; GATE_MTIME, mtime */
 	GATE_CLOSE,    /* handle: of a reader; a writer's is abandoned */
 	GATE_RENAME,   /* path, other: the new name, GATE_REPLACE */
@@ -50,7 +52,8 @@ enum gate_flag {
 	GATE_MAY_CREATE = 8,
 	GATE_REPLACE = 16,
 	GATE_MTIME = 32,
-	GATE_FLAGS = 63,
+	GATE_ENTER = 64, /* what is a file and a directory is meant as a directory */
+	GATE_FLAGS = 127,
 };
 
 struct gate_request {

@@ -141,6 +141,8 @@ static int do_stat(struct session *s, struct bench *b, const struct where *w,
 		return stat_container(s, b, w, ret, err);
 	if (files_look(s, b, w, NULL, &e) == 0) {
 		ret->kind = files_is_mark(&b->object) ? GATE_DIRECTORY : GATE_FILE;
+		if ((b->rq.flags & GATE_ENTER) && files_is_directory(s, w, err) > 0)
+			ret->kind = GATE_DIRECTORY;
 		ret->bytes = b->object.bytes;
 		ret->mtime = files_time(&b->object);
 		return 0;

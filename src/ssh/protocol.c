@@ -158,8 +158,11 @@ int ask(struct protocol *p, const struct call *c, int *ret_fd, struct dr_err *er
 
 static const char *take_string(struct rd *r, size_t *ret_len)
 {
+	const uint8_t *p;
+
 	*ret_len = rd_be32(r);
-	return (const char *)rd_bytes(r, *ret_len);
+	p = rd_bytes(r, *ret_len);
+	return rd_ok(r) ? (const char *)p : NULL;
 }
 
 bool take_attrs(struct rd *r, struct attrs *ret)
@@ -317,6 +320,7 @@ static int do_opendir(struct protocol *p, struct call *c, struct dr_err *err)
 	if (rc <= 0)
 		return rc;
 	question(p, GATE_STAT, path);
+	p->rq.flags = GATE_ENTER;
 	rc = ask(p, c, NULL, err);
 	if (rc <= 0)
 		return rc;
@@ -590,7 +594,8 @@ int protocol_feed(struct protocol *p, const void *data, size_t len, struct dr_er
 		left -= n;
 	}
 	if (gathered) {
-		memmove(p->in.p, at, left);
+		if (at != p->in.p)
+			memmove(p->in.p, at, left);
 		p->in.len = left;
 	} else if (left > 0) {
 		buf_append(&p->in, at, left);

@@ -16,6 +16,7 @@
 #define CONNECTION_FD 3
 #define GATE_FD 4
 #define INPUT_BYTES ((size_t)256 << 10)
+#define FAREWELL_MS 2000
 
 struct session {
 	const struct door_config *cfg;
@@ -234,11 +235,14 @@ static int run_sftp(struct session *s, struct dr_err *err)
 		return -1;
 	rc = serve(s, input, err);
 	protocol_free(s->protocol);
-	if (!closed(s)) {
-		ssh_channel_request_send_exit_status(s->channel, rc == 0 ? 0 : 1);
-		ssh_channel_send_eof(s->channel);
-		ssh_channel_close(s->channel);
-	}
+	if (closed(s))
+		return rc;
+	ssh_channel_request_send_exit_status(s->channel, rc == 0 ? 0 : 1);
+	ssh_channel_send_eof(s->channel);
+	ssh_channel_close(s->channel);
+	/* It is the client's to hang up. */
+	while (ssh_event_dopoll(s->event, FAREWELL_MS) == SSH_OK && !closed(s))
+		;
 	return rc;
 }
 
@@ -301,7 +305,7 @@ _Noreturn void session_run(ssh_bind bind, const struct door_config *cfg, int con
 	}
 	if (talk(s, &err) < 0)
 		dr_log(DR_DEBUG, "what=sftp-session error=\"%s\"", err.msg);
-	if (!closed(s))
+	if (!(ssh_get_status(s->ssh) & (SSH_CLOSED | SSH_CLOSED_ERROR)))
 		ssh_disconnect(s->ssh);
 	_exit(0);
 }

@@ -71,6 +71,7 @@ int do_open(struct protocol *p, struct call *c, struct dr_err *err)
 	}
 	f->gate = p->answer.handle;
 	f->bytes = p->answer.bytes;
+	f->most = p->answer.used;
 	f->mtime = writes ? dr_wall() : p->answer.mtime;
 	f->append = (pflags & PFLAG_APPEND) != 0;
 	/* What is gone on with was not hashed here: darkroomd does it at the end. */
@@ -138,11 +139,13 @@ int do_write(struct protocol *p, struct call *c, struct dr_err *err)
 		return no_handle(p, c, err);
 	if (f->append)
 		pos = f->bytes;
-	if (!data || !dr_add_u64(pos, len, &end) || end > INT64_MAX) {
+	if (!rd_ok(&c->args) || !dr_add_u64(pos, len, &end) || end > INT64_MAX) {
 		f->failed = true;
 		return answer_status(p, c, GATE_BAD, "", err);
 	}
-	if (f->fd < 0) {
+	if (end > f->most) {
+		rc = answer_status(p, c, GATE_FAILURE, "too large, or over the quota", err);
+	} else if (f->fd < 0) {
 		rc = write_through(p, c, f, data, len, pos, err);
 	} else if (dr_pwrite_all(f->fd, data, len, pos, &e) < 0) {
 		rc = answer_status(
@@ -311,7 +314,7 @@ int do_fstat(struct protocol *p, struct call *c, struct dr_err *err)
 /* resize: of what is being written. */
 static bool resize(struct open_file *f, uint64_t bytes)
 {
-	if (f->fd < 0 || bytes > INT64_MAX || ftruncate(f->fd, (off_t)bytes) != 0)
+	if (f->fd < 0 || bytes > f->most || ftruncate(f->fd, (off_t)bytes) != 0)
 		return false;
 	if (bytes < f->hashed)
 		forget_hash(f);

@@ -55,6 +55,7 @@ static const int allowed[] = {
 	SCMP_SYS(exit_group),
 	SCMP_SYS(rt_sigreturn),
 	SCMP_SYS(rt_sigprocmask),
+	SCMP_SYS(rt_sigaction),
 	SCMP_SYS(restart_syscall),
 	SCMP_SYS(sched_yield),
 	SCMP_SYS(sched_getaffinity),
