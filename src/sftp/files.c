@@ -118,6 +118,19 @@ static int no_such_file(struct dr_err *err)
 
 /* ---- looking ---- */
 
+/* mark_time: when mkdir made it; 0 when only something below makes it a directory. */
+static int64_t mark_time(struct session *s, struct bench *b, const struct where *w)
+{
+	dr_autobuf struct buf name = BUF_INIT;
+	struct dr_err none = DR_ERR_INIT;
+
+	buf_printf(&name, "%s/", w->object);
+	if (orbit_object_open(s->orbit, &s->caller, s->account, w->container, buf_str(&name),
+			      ORBIT_CONTENT, &b->object, NULL, &none) < 0)
+		return 0;
+	return files_time(&b->object);
+}
+
 static int stat_container(struct session *s, struct bench *b, const struct where *w,
 			  struct gate_answer *ret, struct dr_err *err)
 {
@@ -153,6 +166,7 @@ static int do_stat(struct session *s, struct bench *b, const struct where *w,
 	}
 	rc = files_is_directory(s, w, err);
 	ret->kind = GATE_DIRECTORY;
+	ret->mtime = rc > 0 ? mark_time(s, b, w) : 0;
 	return rc > 0 ? 0 : rc < 0 ? -1 : no_such_file(err);
 }
 
@@ -210,9 +224,12 @@ static void read_times(struct session *s, struct bench *b, const struct where *w
 		struct dr_err none = DR_ERR_INIT;
 
 		buf_printf(&path, "%s/%s", w->path, e.name);
-		if (e.kind == GATE_FILE && where_parse(&one, buf_str(&path), &none) == 0 &&
-		    files_look(s, b, &one, NULL, &none) == 0)
-			e.mtime = files_time(&b->object);
+		if (where_parse(&one, buf_str(&path), &none) == 0) {
+			if (e.kind == GATE_DIRECTORY)
+				e.mtime = mark_time(s, b, &one);
+			else if (files_look(s, b, &one, NULL, &none) == 0)
+				e.mtime = files_time(&b->object);
+		}
 		gate_entry_format(&e, &out);
 	}
 	buf_done(&page->out);

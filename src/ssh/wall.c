@@ -104,14 +104,14 @@ static int add_rules(scmp_filter_ctx ctx)
 	/* Of a descriptor only its flags. */
 	for (int cmd = F_GETFD; cmd <= F_SETFL && rc == 0; cmd++)
 		rc = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(fcntl), 1,
-				      SCMP_A1(SCMP_CMP_EQ, (scmp_datum_t)cmd));
+				      SCMP_A1(SCMP_CMP_EQ, (scmp_datum_t)cmd, 0));
 	/* The newer call keeps its flags where no filter can look: without it, the older is used.
 	 */
 	if (rc == 0)
 		rc = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0);
 	if (rc == 0 && !DR_SANITIZED)
 		rc = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(clone), 1,
-				      SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)THREAD_FLAGS));
+				      SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)THREAD_FLAGS, 0));
 	return rc;
 }
 
