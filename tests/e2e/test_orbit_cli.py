@@ -54,7 +54,9 @@ class Command:
         env = {"HOME": str(self.home), "PATH": os.environ["PATH"], "TMPDIR": str(self.home)}
         return subprocess.Popen([BIN / "brightbox", *map(str, words)], env=env, cwd=self.home,
                                 stdin=subprocess.PIPE if stdin is not None else subprocess.DEVNULL,
-                                stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+                                stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                # Whoever runs the tests in the background has it ignored.
+                                preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
 
     def __call__(self, *words, stdin=None, expect=0):
         process = self.start(*words, stdin=stdin)
