@@ -148,8 +148,8 @@ static int inflate_cluster(struct qcow2_tool *tool, struct cluster_io *io, struc
 	if (libdeflate_deflate_decompress_ex(tool->fast, io->in, io->in_len, io->out, io->out_len,
 					     &io->used, NULL) == LIBDEFLATE_SUCCESS)
 		return 0;
-	/* libdeflate wants the stream to end with the cluster; it need not. (It also does not mind
-	 * the bit of a lone distance code, which zlib wants to be 0: both mean that distance.) */
+	/* libdeflate wants the stream to end with the cluster; it need not. (In a block that
+	 * defines at most one distance code it also takes the other one, which zlib refuses.) */
 	inflateReset(z);
 	z->next_in = io->in;
 	z->avail_in = (uInt)io->in_len;

@@ -23,8 +23,8 @@ struct file {
 	uint64_t cluster;
 	bool extended;
 	bool zstd;
-	bool idle_bit; /* see inflate_whole() */
-	uint64_t size; /* of the disk */
+	bool undefined; /* see inflate_whole() */
+	uint64_t size;  /* of the disk */
 	uint64_t l1;
 	struct span *packed; /* owned: what compressed clusters are made of */
 	size_t packed_count;
@@ -45,9 +45,8 @@ static bool get(const struct file *f, uint64_t off, unsigned width, uint64_t *re
 	return true;
 }
 
-/* Where a block has only one distance, or none, the bit that stands for it says nothing (RFC 1951
- * section 3.2.7). zlib insists on a 0; libdeflate takes either for that distance. What follows such
- * a bit is not compared. */
+/* In a block that defines one distance code or none (RFC 1951 section 3.2.7) libdeflate also takes
+ * a code that is not defined, zlib does not. What follows such a code is not compared. */
 static bool inflate_whole(struct file *f, uint64_t off, size_t n, uint8_t *out, size_t *used)
 {
 	z_stream z = {0};
@@ -60,8 +59,8 @@ static bool inflate_whole(struct file *f, uint64_t off, size_t n, uint8_t *out, 
 	z.next_out = out;
 	z.avail_out = (uInt)f->cluster;
 	inflate(&z, Z_SYNC_FLUSH);
-	f->idle_bit = z.msg && strcmp(z.msg, "invalid distance code") == 0;
-	ok = z.avail_out == 0 || f->idle_bit;
+	f->undefined = z.msg && strcmp(z.msg, "invalid distance code") == 0;
+	ok = z.avail_out == 0 || f->undefined;
 	*used = n - z.avail_in;
 	inflateEnd(&z);
 	return ok;
@@ -170,9 +169,9 @@ static bool walk(struct file *f, const uint8_t *disk)
 		if (!ok)
 			break;
 		memset(out, 0, f->cluster);
-		f->idle_bit = false;
+		f->undefined = false;
 		ok = cluster(f, entry, bitmap, want, out) &&
-		     (!disk || f->idle_bit || memcmp(out, disk + off, want) == 0);
+		     (!disk || f->undefined || memcmp(out, disk + off, want) == 0);
 	}
 	free(out);
 	return ok;
