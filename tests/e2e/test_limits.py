@@ -333,13 +333,14 @@ def test_a_job_that_takes_the_server_down_ends_but_stops_do_not_count(fresh, gat
 # ---- many at once ----
 
 def processes(daemon):
-    """pid: (parent, name), of all that a daemon has started and that still runs."""
+    """pid: (parent, name), of all that a daemon has started for imports and that still runs."""
     parents = {}
     for p in filter(str.isdigit, os.listdir("/proc")):
         with contextlib.suppress(OSError):
             name, state, parent = re.search(r"\((.*)\) (\S) (\d+)", open(f"/proc/{p}/stat").read()).groups()
             if state not in "ZX":
                 parents[int(p)] = int(parent), name
+    parents = {p: what for p, what in parents.items() if what[1] != "darkroom-sftp"}
     found = {}
     pids = [daemon.process.pid]
     while pids:
