@@ -34,11 +34,13 @@ static bool enter_container(struct making *m, const struct slo_segment *s, struc
 {
 	char container[CONTAINER_TEXT];
 
+	if (s->container_len >= sizeof container)
+		return dr_fail(err, DR_NOT_FOUND, "no container has such a name") == 0;
 	snprintf(container, sizeof container, "%.*s", (int)s->container_len, s->path);
 	if (m->place && strcmp(m->place->row.name, container) == 0)
 		return true;
 	free(DR_STEAL(m->place));
-	if (is_images(container) || s->container_len >= sizeof container)
+	if (is_images(container))
 		return dr_fail(err, DR_NOT_FOUND, "images are no segments") == 0;
 	return place_enter(m->orbit, m->caller, m->put->account, container, VERB_OBJECT_READ,
 			   &m->place, err) == 0;

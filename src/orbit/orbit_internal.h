@@ -96,6 +96,9 @@ int reader_new(struct orbit *o, const char *account, struct orbit_reader **ret, 
  * "segment" when there are too many pieces. */
 int reader_add(struct orbit_reader *r, const struct digest *blob, uint64_t at, uint64_t len,
 	       struct dr_err *err) DR_MUST_CHECK;
+/* reader_look: a manifest of so many segments is to be gone through. CONFLICT "segment" when they
+ * are too many by now: of nested objects' parts, far more than what is read of them. */
+int reader_look(struct orbit_reader *r, size_t segments, struct dr_err *err) DR_MUST_CHECK;
 uint64_t reader_bytes(const struct orbit_reader *r);
 
 /* One reading of a large object by one caller. */

@@ -25,6 +25,7 @@ struct orbit_reader {
 	struct view *view;     /* an image; then there are no pieces */
 	struct piece *pieces;
 	size_t count, room;
+	size_t looked; /* at segments, whether or not they became pieces */
 	uint64_t bytes;
 	struct store_object *open;
 	struct digest open_blob;
@@ -55,6 +56,19 @@ void orbit_reader_close(struct orbit_reader *r)
 	free(r);
 }
 
+static int too_many(struct dr_err *err)
+{
+	return dr_refuse(err, DR_CONFLICT, "segment", "The object has more than %d segments",
+			 ORBIT_PIECES);
+}
+
+int reader_look(struct orbit_reader *r, size_t segments, struct dr_err *err)
+{
+	r->looked += segments + 1;
+	/* twice: a manifest that is read whole costs its pieces and itself */
+	return r->looked > (size_t)2 * ORBIT_PIECES ? too_many(err) : 0;
+}
+
 int reader_add(struct orbit_reader *r, const struct digest *blob, uint64_t at, uint64_t len,
 	       struct dr_err *err)
 {
@@ -64,8 +78,7 @@ int reader_add(struct orbit_reader *r, const struct digest *blob, uint64_t at, u
 	if (len == 0)
 		return 0;
 	if (r->count >= ORBIT_PIECES)
-		return dr_refuse(err, DR_CONFLICT, "segment",
-				 "The object has more than %d segments", ORBIT_PIECES);
+		return too_many(err);
 	if (r->count == r->room) {
 		more = reallocarray(r->pieces, room, sizeof *more);
 		if (!more)

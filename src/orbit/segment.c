@@ -125,7 +125,8 @@ static int add_static(const struct walk *w, const struct object *row, uint64_t f
 
 	if (depth > DEPTH)
 		return bad_segment("is nested too deeply", err);
-	if (static_load(w->orbit, w->account, row, &m, err) < 0)
+	if (static_load(w->orbit, w->account, row, &m, err) < 0 ||
+	    reader_look(w->reader, m.count, err) < 0)
 		return -1;
 	for (size_t i = 0; i < m.count && rc == 0 && pos < from + len; i++) {
 		const struct slo_segment *s = &m.segments[i];

@@ -171,6 +171,37 @@ static void nesting_ends_at_ten(void **state)
 				      &seen, &r, &err));
 }
 
+/* list_of: `count` times the same segment. */
+static void list_of(struct buf *json, const char *segment, size_t count)
+{
+	buf_clear(json);
+	for (size_t i = 0; i < count; i++)
+		buf_printf(json, "%c%s", i ? ',' : '[', segment);
+	buf_puts(json, "]");
+}
+
+/* Each byte would cost a look at all of the inner object's manifest. */
+static void a_byte_each_of_large_objects_may_be_too_much_to_look_for(void **state)
+{
+	struct orbit_tenants *b = *state;
+	dr_autobuf struct buf json = BUF_INIT;
+	struct orbit_object seen;
+	struct orbit_reader *r = NULL;
+
+	box(b, "box", NULL);
+	keep(b, "box", "x", "x");
+	list_of(&json, "{\"path\":\"box/x\"}", ORBIT_SEGMENTS);
+	make_static(b, "inner", buf_str(&json));
+	list_of(&json, "{\"path\":\"box/inner\",\"range\":\"-1\"}", 5);
+	make_static(b, "few", buf_str(&json));
+	assert_content(b, "box", "few", "xxxxx");
+	list_of(&json, "{\"path\":\"box/inner\",\"range\":\"-1\"}", ORBIT_SEGMENTS);
+	make_static(b, "many", buf_str(&json));
+	must_refuse(DR_CONFLICT, "segment",
+		    orbit_object_open(&b->o, &b->owner, b->t.a.id, "box", "many", ORBIT_CONTENT,
+				      &seen, &r, &err));
+}
+
 static void a_changed_segment_is_a_conflict(void **state)
 {
 	struct orbit_tenants *b = *state;
@@ -254,6 +285,21 @@ static void manifests_that_cannot_be_are_refused(void **state)
 	}
 	assert_content(b, "box", "big", "old");
 	assert_int_equal(blobs(b), before);
+}
+
+static void a_segments_container_is_not_taken_for_one_with_a_shorter_name(void **state)
+{
+	struct orbit_tenants *b = *state;
+	dr_autobuf struct buf errors = BUF_INIT;
+	char name[CONTAINER_TEXT] = "", json[2 * CONTAINER_TEXT + 64];
+
+	memset(name, 'a', sizeof name - 1);
+	box(b, "box", NULL);
+	box(b, name, NULL);
+	keep(b, name, "x", "1");
+	snprintf(json, sizeof json, "[{\"path\":\"%s/x\"},{\"path\":\"%sa/x\"}]", name, name);
+	must_refuse(DR_INVALID, "manifest", put_static(b, &b->owner, "big", json, &errors, &err));
+	assert_non_null(strstr(buf_str(&errors), "aa/x: 404 Not Found\n"));
 }
 
 static void a_static_object_has_at_most_a_thousand_segments(void **state)
@@ -591,8 +637,10 @@ int main(void)
 		IN_TENANTS(ranges_of_segments_are_parts_of_them),
 		IN_TENANTS(static_objects_nest),
 		IN_TENANTS(nesting_ends_at_ten),
+		IN_TENANTS(a_byte_each_of_large_objects_may_be_too_much_to_look_for),
 		IN_TENANTS(a_changed_segment_is_a_conflict),
 		IN_TENANTS(manifests_that_cannot_be_are_refused),
+		IN_TENANTS(a_segments_container_is_not_taken_for_one_with_a_shorter_name),
 		IN_TENANTS(a_static_object_has_at_most_a_thousand_segments),
 		IN_TENANTS(the_promised_etag_is_that_of_the_segments),
 		IN_TENANTS(a_large_object_is_not_of_both_kinds),
