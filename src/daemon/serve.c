@@ -40,6 +40,7 @@
 
 #define DRAIN_MS 10000
 #define LARGE_BUFFER (128 << 10)
+#define LANES_MAX 32U
 #define MOST_THREADS 8 /* by default: each may hold some MiB, in every import that runs */
 
 /* The root object. */
@@ -234,6 +235,7 @@ static void set_up_library(struct daemon *d)
 		.tempurls = {.sha1 = c->orbit_tempurl_sha1,
 			     .farthest = (int64_t)c->orbit_tempurl_days * 86400},
 		.public_url = d->origin,
+		.lanes = (unsigned)dr_min_size(2 * (size_t)daemon_processors(), LANES_MAX),
 	};
 }
 

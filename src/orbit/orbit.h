@@ -11,6 +11,7 @@
 #ifndef DR_ORBIT_ORBIT_H
 #define DR_ORBIT_ORBIT_H
 
+#include <stdatomic.h>
 #include <sys/types.h>
 
 #include "catalogue/orbit.h"
@@ -31,6 +32,10 @@ struct orbit {                   /* the daemon's root object owns it; fields are
 	uint64_t account_bytes;  /* default quota of user objects; 0 = none */
 	struct tempurl_rules tempurls;
 	const char *public_url; /* origin of our own temporary URLs; "" = none is recognised */
+	/* so many large uploads at once have a thread that hashes; what is beyond is hashed by the
+	 * thread that writes it */
+	unsigned lanes;
+	atomic_uint lanes_taken;
 };
 
 /* Who asks, and by what right. */
@@ -145,7 +150,8 @@ struct orbit_upload;
 int orbit_upload_begin(struct orbit *o, const struct orbit_caller *c, const struct orbit_put *put,
 		       struct orbit_upload **ret, struct dr_err *err) DR_MUST_CHECK;
 /* orbit_upload_write: the next len bytes. orbit_upload_write_at: anywhere (SFTP): hashed again at
- * the end unless it came in order. */
+ * the end unless it came in order. When the store has failed one, every later one and the finish
+ * are IO. */
 int orbit_upload_write(struct orbit_upload *u, const void *p, size_t len, struct dr_err *err)
 	DR_MUST_CHECK;
 int orbit_upload_write_at(struct orbit_upload *u, const void *p, size_t len, uint64_t pos,

@@ -29,6 +29,7 @@ struct orbit_upload {
 	bool quota_binds; /* `most` is what a quota leaves */
 	bool rehash;      /* something that was hashed has been written again, perhaps */
 	bool only_new;
+	bool broken;           /* what is stored is not what was written */
 	char wanted[MD5_TEXT]; /* "" = any */
 	char given[MD5_TEXT];  /* what another process has hashed; "" */
 	char account[ID_TEXT];
@@ -164,12 +165,31 @@ static int need_store(struct orbit_upload *u, struct dr_err *err)
 			: store_upload_begin(u->orbit->library->store, u->account, &u->store, err);
 }
 
-static void hash_more(struct orbit_upload *u, const void *p, size_t len)
+/* take_lane: if there is one left; otherwise this thread hashes. */
+static void take_lane(struct orbit_upload *u)
 {
 	struct dr_err ignored = DR_ERR_INIT;
+	struct orbit *o = u->orbit;
 
-	if (!u->lane && u->hashed >= LANE_FROM && lane_new(&u->lane, u->hash, NULL, &ignored) < 0)
-		u->lane = NULL; /* then this thread does it */
+	if (atomic_fetch_add(&o->lanes_taken, 1) < o->lanes &&
+	    lane_new(&u->lane, u->hash, NULL, &ignored) == 0)
+		return;
+	u->lane = NULL;
+	atomic_fetch_sub(&o->lanes_taken, 1);
+}
+
+static void drop_lane(struct orbit_upload *u)
+{
+	if (!u->lane)
+		return;
+	lane_free(DR_STEAL(u->lane));
+	atomic_fetch_sub(&u->orbit->lanes_taken, 1);
+}
+
+static void hash_more(struct orbit_upload *u, const void *p, size_t len)
+{
+	if (!u->lane && u->hashed >= LANE_FROM)
+		take_lane(u);
 	if (u->lane)
 		lane_update(u->lane, p, len);
 	else
@@ -177,9 +197,16 @@ static void hash_more(struct orbit_upload *u, const void *p, size_t len)
 	u->hashed += len;
 }
 
+static int check_whole(const struct orbit_upload *u, struct dr_err *err)
+{
+	return u->broken ? dr_fail(err, DR_IO, "the upload could not be written") : 0;
+}
+
 int orbit_upload_write_at(struct orbit_upload *u, const void *p, size_t len, uint64_t pos,
 			  struct dr_err *err)
 {
+	if (check_whole(u, err) < 0)
+		return -1;
 	if (len == 0)
 		return 0;
 	if (!dr_range_within(pos, len, u->most))
@@ -193,7 +220,8 @@ int orbit_upload_write_at(struct orbit_upload *u, const void *p, size_t len, uin
 		u->rehash = true;
 	if (pos + len > u->size)
 		u->size = pos + len;
-	return store_upload_write(u->store, p, len, pos, err);
+	u->broken = store_upload_write(u->store, p, len, pos, err) < 0;
+	return u->broken ? -1 : 0;
 }
 
 int orbit_upload_write(struct orbit_upload *u, const void *p, size_t len, struct dr_err *err)
@@ -234,16 +262,9 @@ int orbit_upload_written(struct orbit_upload *u, const char *md5, struct dr_err 
 
 /* ---- the end ---- */
 
-static void end_lane(struct orbit_upload *u)
-{
-	if (u->lane)
-		lane_sync(u->lane);
-	lane_free(DR_STEAL(u->lane));
-}
-
 static void free_upload(struct orbit_upload *u, bool keep)
 {
-	lane_free(u->lane);
+	drop_lane(u);
 	hash_free(u->hash);
 	store_upload_close(u->store, keep);
 	free(u);
@@ -261,7 +282,9 @@ static int hash_rest(struct orbit_upload *u, struct dr_err *err)
 	dr_autofree uint8_t *buf = NULL;
 	ssize_t n;
 
-	end_lane(u);
+	if (u->lane)
+		lane_sync(u->lane);
+	drop_lane(u);
 	if (u->rehash) {
 		hash_free(DR_STEAL(u->hash));
 		if (hash_new(&u->hash, HASH_MD5, err) < 0)
@@ -355,7 +378,7 @@ int orbit_upload_finish(struct orbit_upload *u, struct orbit_object *ret, struct
 	bool keep = false;
 	int rc = -1;
 
-	if (check_content(u, err) == 0 && make_durable(u, err) == 0)
+	if (check_whole(u, err) == 0 && check_content(u, err) == 0 && make_durable(u, err) == 0)
 		rc = publish(u, &keep, err);
 	if (rc == 0)
 		object_describe(&u->row, ret);

@@ -28,7 +28,8 @@ static inline int orbit_setup(void **state)
 	b.o = (struct orbit){.library = &b.t.l,
 			     .object_bytes = (uint64_t)5 << 30,
 			     .tempurls = {.sha1 = true},
-			     .public_url = ""};
+			     .public_url = "",
+			     .lanes = 2};
 	b.anonymous = as(b.t.anonymous);
 	b.owner = as(b.t.user_a);
 	b.full = as(b.t.client_a);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "orbit-tenants.h"
+#include "store/mem.h"
 
 #define HELLO_MD5 "5d41402abc4b2a76b9719d911017c592"
 
@@ -264,6 +265,69 @@ static void a_large_upload_has_the_md5_of_its_bytes(void **state)
 	must(orbit_upload_finish(u, &made, &err));
 	assert_string_equal(made.etag, hex);
 	free(bytes);
+}
+
+/* feed: so many bytes more, in pieces as a network gives them. */
+static void feed(struct orbit_upload *u, size_t len)
+{
+	static const uint8_t piece[64 << 10] = "what a client sends";
+
+	for (size_t done = 0; done < len; done += sizeof piece)
+		must(orbit_upload_write(u, piece, sizeof piece, &err));
+}
+
+static void uploads_share_the_threads_that_hash(void **state)
+{
+	struct orbit_tenants *b = *state;
+	const struct orbit_put one = put_of(b, "box", "1"), two = put_of(b, "box", "2");
+	struct orbit_upload *first = NULL, *second = NULL;
+	struct orbit_object made, other;
+	const size_t half = (size_t)2 << 20;
+
+	box(b, "box", NULL);
+	b->o.lanes = 1;
+	must(orbit_upload_begin(&b->o, &b->owner, &one, &first, &err));
+	must(orbit_upload_begin(&b->o, &b->owner, &two, &second, &err));
+	feed(first, half);
+	feed(second, half);
+	assert_int_equal(atomic_load(&b->o.lanes_taken), 1);
+	feed(first, half);
+	must(orbit_upload_finish(first, &made, &err));
+	assert_int_equal(atomic_load(&b->o.lanes_taken), 0);
+	/* one that had to do without takes the one that has become free */
+	feed(second, half);
+	assert_int_equal(atomic_load(&b->o.lanes_taken), 1);
+	must(orbit_upload_finish(second, &other, &err));
+	assert_string_equal(other.etag, made.etag);
+	b->o.lanes = 0;
+	must(orbit_upload_begin(&b->o, &b->owner, &one, &first, &err));
+	feed(first, 2 * half);
+	must(orbit_upload_finish(first, &other, &err));
+	assert_string_equal(other.etag, made.etag);
+	b->o.lanes = 1;
+	must(orbit_upload_begin(&b->o, &b->owner, &one, &first, &err));
+	feed(first, half);
+	assert_int_equal(atomic_load(&b->o.lanes_taken), 1);
+	orbit_upload_abandon(first);
+	assert_int_equal(atomic_load(&b->o.lanes_taken), 0);
+}
+
+static void what_the_store_could_not_write_never_becomes_an_object(void **state)
+{
+	struct orbit_tenants *b = *state;
+	const struct orbit_put put = put_of(b, "box", "x");
+	struct orbit_upload *u = NULL;
+	struct orbit_object made;
+
+	box(b, "box", NULL);
+	must(orbit_upload_begin(&b->o, &b->owner, &put, &u, &err));
+	must(orbit_upload_write(u, "kept", 4, &err));
+	store_mem_fail_after(b->t.l.store, 1);
+	must_refuse(DR_LIMIT, "no-space", orbit_upload_write(u, "lost", 4, &err));
+	store_mem_fail_after(b->t.l.store, 0);
+	must_fail(DR_IO, orbit_upload_write(u, "late", 4, &err));
+	must_fail(DR_IO, orbit_upload_finish(u, &made, &err));
+	assert_int_equal(blobs(b), 0);
 }
 
 /* ---- limits ---- */
@@ -630,6 +694,8 @@ int main(void)
 		IN_TENANTS(bytes_may_come_in_any_order),
 		IN_TENANTS(what_lies_between_reads_as_zeros),
 		IN_TENANTS(a_large_upload_has_the_md5_of_its_bytes),
+		IN_TENANTS(uploads_share_the_threads_that_hash),
+		IN_TENANTS(what_the_store_could_not_write_never_becomes_an_object),
 		IN_TENANTS(a_container_takes_what_its_quota_allows_to_the_byte),
 		IN_TENANTS(a_quota_holds_between_uploads_at_once),
 		IN_TENANTS(a_container_takes_as_many_objects_as_its_quota_allows),
