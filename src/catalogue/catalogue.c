@@ -215,7 +215,7 @@ static void settle(struct catalogue *c, const struct dr_err *why)
 		next = s->next; /* a settled session is its owner's again */
 		s->failed = why != NULL;
 		if (why)
-			dr_fail(s->err, why->code, "%s", why->msg);
+			*s->err = *why;
 		s->settled = true;
 	}
 	c->group = NULL;

@@ -39,7 +39,7 @@ static int commit_watched(struct db *db, struct dr_err *err)
 {
 	watched.commits++;
 	if (watched.fail)
-		return dr_fail(err, DR_IO, "the disk is gone");
+		return dr_refuse(err, DR_LIMIT, "no-space", "the disk is full");
 	return watched.ops->commit(db, err);
 }
 
@@ -178,7 +178,8 @@ static void a_commit_that_fails_fails_for_all(void **state)
 	join_all(s, WRITERS);
 	for (unsigned i = 0; i < WRITERS; i++) {
 		assert_int_equal(s->writers[i].rc, -1);
-		assert_int_equal(s->writers[i].err.code, DR_IO);
+		assert_int_equal(s->writers[i].err.code, DR_LIMIT);
+		assert_string_equal(s->writers[i].err.reason, "no-space");
 	}
 	watched.fail = false;
 	assert_int_equal(watched.commits, 1);
