@@ -25,7 +25,7 @@ struct bulk {
 	int type;
 	char line[LINE_BYTES + 1];
 	size_t len;
-	bool too_long; /* the line that is being read */
+	bool bad; /* the line that is being read is no name: too long, or with a NUL in it */
 	size_t names;
 	struct orbit_deleted deleted;
 	struct buf errors; /* pairs of lines: name, status */
@@ -110,9 +110,11 @@ static void send_summary(struct bulk *k, struct http_response *rs)
 	http_send(rs, types[k->type], buf_str(&b), b.len);
 }
 
+/* The name as it was sent, with what is no URL escaped: it may be any bytes. */
 static void add_error(struct bulk *k, const char *name, const char *status)
 {
-	buf_printf(&k->errors, "%s\n%s\n", name, status);
+	text_url(&k->errors, name, "/%");
+	buf_printf(&k->errors, "\n%s\n", status);
 	if (++k->error_count >= MOST_ERRORS)
 		k->status = "400 Bad Request";
 }
@@ -167,17 +169,17 @@ static void delete_line(struct bulk *k)
 	container = k->line + strspn(k->line, " \t\r");
 	for (size_t len = strlen(container); len > 0 && strchr(" \t\r", container[len - 1]); len--)
 		container[len - 1] = 0;
-	if (k->status || (!*container && !k->too_long))
+	if (k->status || (!*container && !k->bad))
 		return;
 	if (++k->names > MOST_NAMES) {
 		k->status = "413 Request Entity Too Large";
 		k->body = "Maximum Bulk Deletes: 10000 per request";
 		return;
 	}
-	if (k->too_long || !text_unquote(container, name, sizeof name) ||
+	if (k->bad || !text_unquote(container, name, sizeof name) ||
 	    !dr_utf8_valid(name, strlen(name))) {
-		add_error(k, k->too_long ? "" : container, "412 Precondition Failed");
-		k->too_long = false;
+		add_error(k, container, "412 Precondition Failed");
+		k->bad = false;
 		return;
 	}
 	object = strchr(name + (name[0] == '/'), '/');
@@ -199,12 +201,12 @@ static int write_names(void *arg, const void *p, size_t len)
 	for (size_t i = 0; i < len; i++) {
 		if (s[i] == '\n')
 			delete_line(k);
-		else if (k->len < LINE_BYTES)
+		else if (s[i] && k->len < LINE_BYTES)
 			k->line[k->len++] = s[i];
 		else
-			k->too_long = true;
+			k->bad = true;
 	}
-	return 0;
+	return k->status ? -1 : 0; /* nothing that follows matters */
 }
 
 static void finish_names(void *arg, struct http_request *rq, struct http_response *rs)

@@ -164,6 +164,16 @@ def test_bulk_delete_of_containers_and_what_goes_wrong(swift, box):
         "POST", "?bulk-delete", {**sent, "Accept": "application/xml"}, b"/a/b").body
 
 
+def test_bulk_delete_of_what_is_no_name(swift, box):
+    swift.put(box + "/a", b"x")
+    told = swift("POST", "?bulk-delete", {"Content-Type": "text/plain", "Accept": "application/json"},
+                 f"{box}/a\0b\n{box}/ü\n{box}/%zz\n".encode() + box.encode() + b"/\xff\n").json()
+    assert told["Number Deleted"] == 0 and swift.names(box) == ["a"]
+    errors = dict(told["Errors"])
+    assert errors.pop(f"{box}/%FF") == "412 Precondition Failed"
+    assert set(errors.values()) == {"412 Precondition Failed"}
+
+
 def test_bulk_delete_of_thousands(swift, box):
     names = [f"{box}/{n}-{'x' * 200}" for n in range(3000)]
     swift.put(names[2999], b"x")
