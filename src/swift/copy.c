@@ -38,19 +38,20 @@ static bool parse_place(struct swift_call *c, const char *header, const char *va
 	return false;
 }
 
-/* Another account's, when a header says so. False when it answered. */
-static bool parse_account(struct swift_call *c, const char *header, char ret[static ID_TEXT])
+/* parse_account: this one, or another when a header says so, in `text`. NULL when it answered. */
+static const char *parse_account(struct swift_call *c, const char *header,
+				 char text[static ID_TEXT])
 {
 	const char *value = http_header(c->rq, header);
 	char message[80];
 
 	if (!value || !*value)
-		return dr_copy(ret, ID_TEXT, c->account);
-	if (text_unquote(value, ret, ID_TEXT) && *ret && !strchr(ret, '/'))
-		return true;
+		return c->account;
+	if (text_unquote(value, text, ID_TEXT) && *text && !strchr(text, '/'))
+		return text;
 	snprintf(message, sizeof message, "%s header is not a valid account name", header);
 	swift_error_text(c->rs, 412, message);
-	return false;
+	return NULL;
 }
 
 static void add_source(struct swift_call *c, const struct orbit_copy *from,
@@ -90,14 +91,15 @@ static int put_from(struct swift_call *c, struct swift_put *p, struct orbit_copy
 	struct place_name source;
 	char account[ID_TEXT];
 
-	if (!parse_place(c, "X-Copy-From", http_header(c->rq, "X-Copy-From"), &source) ||
-	    !parse_account(c, "X-Copy-From-Account", account))
+	if (!parse_place(c, "X-Copy-From", http_header(c->rq, "X-Copy-From"), &source))
+		return 0;
+	from->account = parse_account(c, "X-Copy-From-Account", account);
+	if (!from->account)
 		return 0;
 	if (http_content_length(c->rq) != 0) {
 		swift_error_text(c->rs, 400, "Copy requests require a zero byte body");
 		return 0;
 	}
-	from->account = account;
 	from->container = source.container;
 	from->name = source.object;
 	return copy(c, from, &p->put, err);
@@ -114,13 +116,14 @@ static int copy_to(struct swift_call *c, struct swift_put *p, struct orbit_copy 
 		swift_error_text(c->rs, 412, "Destination header required");
 		return 0;
 	}
-	if (!parse_place(c, "Destination", to, &target) ||
-	    !parse_account(c, "Destination-Account", account))
+	if (!parse_place(c, "Destination", to, &target))
+		return 0;
+	p->put.account = parse_account(c, "Destination-Account", account);
+	if (!p->put.account)
 		return 0;
 	from->account = c->account;
 	from->container = c->container;
 	from->name = c->object;
-	p->put.account = account;
 	p->put.container = target.container;
 	p->put.name = target.object;
 	return copy(c, from, &p->put, err);

@@ -474,3 +474,5 @@ def test_copies_that_are_none(swift, box, people):
             ("PUT", "/t", {"X-Copy-From": f"{name}/s", "X-Copy-From-Account": people[2].account}, b"", 403)]:
         assert swift(method, box + tail, headers, body).status == status, (method, tail, headers)
     assert swift.names(box) == ["s"]
+    nobody = swift.raw("PUT", f"/v1/{'x' * 100}/c/o", {"X-Auth-Token": swift.token, "X-Copy-From": f"{name}/s"}, b"")
+    assert nobody.status == 403
