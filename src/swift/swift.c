@@ -38,18 +38,20 @@ bool swift_receives(const struct http_request *rq)
 
 /* ---- who wants it ---- */
 
-/* fog signs with the container percent-escaped and the object as it is (section 7.7). */
+/* fog signs with the object as it is, and of the container all but letters, digits and "_.-"
+ * percent-escaped (section 7.7). Empty when that is the path itself. */
 static void fog_variant(const struct swift_call *c, struct buf *ret)
 {
+	dr_autobuf struct buf container = BUF_INIT;
+
 	for (const char *p = c->container; *p; p++) {
-		if (*p == '~' || !(((*p | 32) >= 'a' && (*p | 32) <= 'z') ||
-				   (*p >= '0' && *p <= '9') || strchr("_.-", *p))) {
-			buf_printf(ret, "/v1/%s/", c->account);
-			text_url(ret, c->container, "");
-			buf_printf(ret, "/%s", c->object);
-			return;
-		}
+		if (*p == '~')
+			buf_puts(&container, "%7E");
+		else
+			text_url(&container, (const char[]){*p, 0}, "");
 	}
+	if (strcmp(buf_str(&container), c->container) != 0)
+		buf_printf(ret, "/v1/%s/%s/%s", c->account, buf_str(&container), c->object);
 }
 
 static int by_tempurl(struct swift_call *c, const struct tempurl *t, struct dr_err *err)

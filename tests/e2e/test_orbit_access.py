@@ -183,6 +183,18 @@ def test_temporary_urls_are_of_one_path(swift, keyed):
     assert visit(swift, "GET", keyed + "/p%2Fq", temp(swift, keyed + "/p/q")).body == b"slash"
 
 
+def test_temporary_urls_as_fog_signs_them(swift, keyed):
+    """The object as it is, but the container escaped: api.md 7.7."""
+    swift.put(keyed + "%20%7E%C3%BC")
+    swift.put(keyed + "%20%7E%C3%BC/a%20b", b"fog")
+    for sent in ("%20%7E%C3%BC", "%20~%C3%BC", "%20~%c3%bc"):
+        answer = visit(swift, "GET", f"{keyed}{sent}/a%20b", temp(swift, keyed + "%20%7E%C3%BC/a b"))
+        assert answer.status == (401 if REAL else 200), sent
+        assert visit(swift, "GET", f"{keyed}{sent}/a%20b", temp(swift, keyed + " ~ü/a b")).status == 200
+    swift("DELETE", keyed + "%20%7E%C3%BC/a%20b")
+    swift("DELETE", keyed + "%20%7E%C3%BC")
+
+
 def test_temporary_urls_of_a_prefix(swift, keyed):
     for name in ("a/1", "a/2", "b"):
         swift.put(f"{keyed}/{name}", name.encode())
