@@ -6,6 +6,7 @@ import concurrent.futures
 import contextlib
 import hashlib
 import http.client
+import json
 import os
 import random
 import shutil
@@ -424,6 +425,42 @@ def test_a_damaged_object_is_an_error_at_once(fresh, damage, tmp_path):
     for aside in (daemon.data / "store/quarantine").iterdir():
         aside.unlink()
     orbit_is_well(box, {"x": good})
+
+
+def put_large(box, name, body):
+    """A static large object of two segments."""
+    half = len(body) // 2
+    for n, part in enumerate((body[:half], body[half:])):
+        box.put(f"{name}-{n}", part)
+    parts = [{"path": f"/box/{name}-{n}"} for n in (0, 1)]
+    answer = box("PUT", f"{name}?multipart-manifest=put", json.dumps(parts).encode())
+    assert answer.status == 201, answer
+
+
+@pytest.mark.parametrize("kind", ["one file", "large"])
+def test_a_download_that_cannot_go_on_is_cut_and_never_looks_whole(faulty, kind):
+    daemon = faulty("darkroomd read objects/ * 3+ EIO")
+    box = Box(daemon, Tenant(daemon)).make()
+    body = bytes_of("whole", 24_000_000)
+    if kind == "one file":
+        box.put("x", body)
+    else:
+        put_large(box, "x", body)
+    daemon.armed.touch()
+    with pytest.raises(http.client.IncompleteRead) as cut:
+        box("GET", "x")
+    assert cut.value.expected > 0 and body.startswith(cut.value.partial)
+    daemon.armed.unlink()
+    assert box.get("x") == body
+
+
+def test_a_download_survives_a_kernel_that_will_not_send_files(faulty):
+    daemon = faulty("darkroomd read objects/ * 2 EIO")
+    box = Box(daemon, Tenant(daemon)).make()
+    body = bytes_of("whole", 24_000_000)
+    box.put("x", body)
+    daemon.armed.touch()
+    assert box.get("x") == body
 
 
 # ---- time ----

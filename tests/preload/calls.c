@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
@@ -78,6 +79,19 @@ EXPORT ssize_t pread64(int fd, void *p, size_t len, off64_t off)
 			return -1;
 	}
 	return NEXT(pread64)(fd, p, len, off);
+}
+
+EXPORT ssize_t sendfile64(int to, int fd, off64_t *off, size_t len)
+{
+	char path[PATH_MAX];
+	struct call c = {.name = "read", .path = path, .fd = fd};
+
+	if (faults_active("read")) {
+		path_of_fd(fd, path);
+		if (faults_before(&c) == FAIL)
+			return -1;
+	}
+	return NEXT(sendfile64)(to, fd, off, len);
 }
 
 /* write_at: off is -1 for the file's own position. */
