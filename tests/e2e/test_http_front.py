@@ -60,6 +60,17 @@ def test_ambiguous_requests_are_400_and_end_the_connection(daemon, raw):
     assert b'"error_name":"bad_request"' in got
 
 
+@pytest.mark.parametrize("expect", [b"", b"Expect: 100-continue\r\n"], ids=["unasked", "with 100-continue"])
+@pytest.mark.parametrize("length", [b"Content-Length: 200000", b"Transfer-Encoding: chunked"], ids=["long", "chunked"])
+@pytest.mark.parametrize("line", [b"PUT /v1/acc-abcde/c/o", b"POST /v1/acc-abcde?bulk-delete",
+                                  b"DELETE /v1/acc-abcde?bulk-delete", b"GET /v1/%zz", b"DELETE /1.0/%zz"])
+def test_a_refused_body_is_never_the_next_request(daemon, line, length, expect):
+    got = answer_to(daemon, line + b" HTTP/1.1\r\nHost: h\r\n" + expect + length + b"\r\n\r\n"
+                    + b"GET /healthz HTTP/1.1\r\nHost: h\r\n\r\n" * 3)
+    assert re.fullmatch(rb"4\d\d", got[9:12]) and got.count(b"HTTP/1.1") == 1
+    assert b"\r\nConnection: close\r\n" in got and b'"status"' not in got
+
+
 def test_garbage_does_not_hurt(daemon):
     for raw in b"\0" * 1000, b"\r\n" * 1000, b"\x16\x03\x01\x02\x00\x01" * 50, b"GET\r\n\r\n", \
             b"GET / HTTP/9.9\r\n\r\n", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", b"GET / HTTP/1.1\r\n: x\r\n\r\n":
