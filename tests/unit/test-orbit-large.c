@@ -318,6 +318,25 @@ static void a_static_object_has_at_most_a_thousand_segments(void **state)
 		    put_static(b, &b->owner, "big", buf_str(&json), &errors, &err));
 }
 
+/* What takes a few bytes each in the text and a hundred when it is parsed. */
+static void a_manifest_with_more_than_segments_in_it_is_not_even_parsed(void **state)
+{
+	struct orbit_tenants *b = *state;
+	dr_autobuf struct buf json = BUF_INIT;
+	dr_autobuf struct buf errors = BUF_INIT;
+
+	box(b, "box", NULL);
+	keep(b, "box", "{[\"\\,,,,,,,,,,,,,,,,,,,,,,,,", "1");
+	buf_puts(&json, "[[");
+	for (int i = 0; i < 20 * ORBIT_SEGMENTS; i++)
+		buf_puts(&json, "{},");
+	buf_puts(&json, "{}]]");
+	must_refuse(DR_LIMIT, "too-large",
+		    put_static(b, &b->owner, "big", buf_str(&json), &errors, &err));
+	list_of(&json, "{\"path\":\"box/{[\\\"\\\\,,,,,,,,,,,,,,,,,,,,,,,,\"}", ORBIT_SEGMENTS);
+	make_static(b, "big", buf_str(&json));
+}
+
 static void the_promised_etag_is_that_of_the_segments(void **state)
 {
 	struct orbit_tenants *b = *state;
@@ -642,6 +661,7 @@ int main(void)
 		IN_TENANTS(manifests_that_cannot_be_are_refused),
 		IN_TENANTS(a_segments_container_is_not_taken_for_one_with_a_shorter_name),
 		IN_TENANTS(a_static_object_has_at_most_a_thousand_segments),
+		IN_TENANTS(a_manifest_with_more_than_segments_in_it_is_not_even_parsed),
 		IN_TENANTS(the_promised_etag_is_that_of_the_segments),
 		IN_TENANTS(a_large_object_is_not_of_both_kinds),
 		IN_TENANTS(the_manifest_can_be_read_and_counts_as_what_is_stored),
