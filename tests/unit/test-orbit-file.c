@@ -140,6 +140,74 @@ static void a_large_object_is_a_row_of_files(void **state)
 	orbit_reader_close(r);
 }
 
+/* hole: "box/x" of `bytes`, "a" and "yz" at its ends and nothing between. Its MD5 is made up. */
+static void hole(struct bench *bench, uint64_t bytes)
+{
+	struct orbit_object made;
+	struct orbit_upload *u;
+	int fd;
+
+	u = begin(bench, &fd);
+	assert_int_equal(ftruncate(fd, (off_t)bytes), 0);
+	assert_int_equal(pwrite(fd, "a", 1, 0), 1);
+	assert_int_equal(pwrite(fd, "yz", 2, (off_t)bytes - 2), 2);
+	must(orbit_upload_written(u, HELLO_MD5, &err));
+	must(orbit_upload_finish(u, &made, &err));
+}
+
+/* repeat: a large object, `count` times the same segment. */
+static void repeat(struct orbit_tenants *b, const char *name, const char *segment, size_t count)
+{
+	const struct orbit_put put = put_of(b, "box", name);
+	dr_autobuf struct buf json = BUF_INIT, errors = BUF_INIT;
+	struct orbit_object made;
+
+	for (size_t i = 0; i < count; i++)
+		buf_printf(&json, "%c{\"path\":\"box/%s\"}", i ? ',' : '[', segment);
+	buf_puts(&json, "]");
+	must(orbit_static_put(&b->o, &b->owner, &put, buf_str(&json), json.len, &made, &errors,
+			      &err));
+}
+
+static void assert_reads(struct orbit_reader *r, uint64_t pos, const char *bytes, size_t n)
+{
+	char text[4];
+	ssize_t got = -1;
+
+	must(got = orbit_reader_read(r, text, sizeof text, pos, &err));
+	assert_int_equal(got, n);
+	assert_memory_equal(text, bytes, n);
+}
+
+/* Twice the most segments of the largest size. */
+static void more_than_five_tebibytes_are_read_to_the_last_byte(void **state)
+{
+	struct bench *bench = *state;
+	struct orbit_tenants *b = &bench->b;
+	const uint64_t segment = b->o.object_bytes, whole = 2 * segment * ORBIT_SEGMENTS;
+	struct orbit_reader *r = NULL;
+	struct orbit_object seen;
+	uint64_t at = 0, len = 0;
+	int fd;
+
+	box(b, "box", NULL);
+	hole(bench, segment);
+	repeat(b, "half", "x", ORBIT_SEGMENTS);
+	repeat(b, "whole", "half", 2);
+	must(orbit_object_open(&b->o, &b->owner, b->t.a.id, "box", "whole", ORBIT_CONTENT, &seen,
+			       &r, &err));
+	assert_int_equal(seen.bytes, (uint64_t)10000 << 30);
+	assert_int_equal(seen.bytes, whole);
+	assert_reads(r, 1700 * segment - 1, "z", 1);
+	assert_reads(r, 1700 * segment, "a\0\0\0", 4);
+	assert_reads(r, whole - 2, "yz", 2);
+	assert_true(orbit_reader_file(r, whole - 1, &fd, &at, &len));
+	assert_int_equal(at, segment - 1);
+	assert_int_equal(len, 1);
+	assert_false(orbit_reader_file(r, whole, &fd, &at, &len));
+	orbit_reader_close(r);
+}
+
 int main(void)
 {
 #define IN_FILES(t) cmocka_unit_test_setup_teardown(t, setup, teardown)
@@ -148,6 +216,7 @@ int main(void)
 		IN_FILES(another_process_writes_no_more_than_a_quota_leaves),
 		IN_FILES(what_is_written_after_the_end_spoils_the_upload),
 		IN_FILES(a_large_object_is_a_row_of_files),
+		IN_FILES(more_than_five_tebibytes_are_read_to_the_last_byte),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
