@@ -278,12 +278,13 @@ int swift_manifest_delete(struct swift_call *c, struct dr_err *err)
 {
 	struct bulk *k = bulk_new(c);
 	dr_autobuf struct buf path = BUF_INIT;
-	int rc;
+	int rc = 0;
 
 	if (!k)
 		return dr_fail_nomem(err);
-	rc = orbit_object_delete(c->orbit, &c->caller, c->account, c->container, c->object, true,
-				 &k->deleted, err);
+	if (!k->status)
+		rc = orbit_object_delete(c->orbit, &c->caller, c->account, c->container, c->object,
+					 true, &k->deleted, err);
 	if (rc < 0 && err->code == DR_NOT_FOUND) {
 		k->deleted = (struct orbit_deleted){.not_found = 1};
 	} else if (rc < 0 && err->code == DR_INVALID && strcmp(err->reason, "manifest") == 0) {

@@ -102,6 +102,8 @@ def test_static_objects_without_their_segments(swift, segments):
 
 def test_static_objects_are_deleted_with_their_segments(swift, segments):
     put_static(swift, segments + "/static", manifest_of(segments, 1, 2))
+    answer = swift("DELETE", segments + "/static?multipart-manifest=delete", {"Accept": "image/png"})
+    assert b"Number Deleted: 0" in answer.body and b"Response Status: 406" in answer.body
     answer = swift("DELETE", segments + "/static?multipart-manifest=delete", {"Accept": "application/json"})
     assert answer.status == 200
     assert answer.json() == {"Number Deleted": 3, "Number Not Found": 0, "Response Status": "200 OK",
