@@ -222,7 +222,10 @@ int remote_fail(const struct remote_call *call, int status, struct dr_err *err)
 	buf_printf(&what, "%.200s%s%.150s", c, call->name ? "/" : "", call->name ? call->name : "");
 	switch (status) {
 	case 403:
-		return dr_fail(err, DR_DENIED, "%s: this is not allowed", buf_str(&what));
+		return dr_fail(err, DR_DENIED, "%s: this is not allowed%s", buf_str(&what),
+			       dr_streq(call->container, "images")
+				       ? "; images are changed by brightbox images"
+				       : "");
 	case 404:
 		return dr_fail(err, DR_NOT_FOUND, "%s: there is none", buf_str(&what));
 	case 409:
@@ -230,8 +233,11 @@ int remote_fail(const struct remote_call *call, int status, struct dr_err *err)
 	case 412:
 		return dr_fail(err, DR_CONFLICT, "%s: it was changed meanwhile", buf_str(&what));
 	case 413:
-		return dr_fail(err, DR_LIMIT, "%s: it is too large, or over the quota",
-			       buf_str(&what));
+		return dr_fail(
+			err, DR_LIMIT,
+			"%s: it is larger than an object may be, or over the quota of "
+			"the container or the account: remove something, or ask the operator",
+			buf_str(&what));
 	case 422:
 		return dr_fail(err, DR_CORRUPT, "%s: it arrived with other bytes", buf_str(&what));
 	case 503:
@@ -361,8 +367,10 @@ int place_parse(struct place *p, const char *word, struct dr_err *err)
 	*p = (struct place){NULL, NULL};
 	if (len == 0 || len > CONTAINER_BYTES || strlen(name) > NAME_BYTES ||
 	    !dr_utf8_valid(word, strlen(word)))
-		return dr_fail(err, DR_INVALID, "'%.80s' is no container, and no object in one",
-			       word);
+		return dr_fail(err, DR_INVALID,
+			       "'%.80s' is no container or container/name: they have up to %d and "
+			       "%d bytes of UTF-8",
+			       word, CONTAINER_BYTES, NAME_BYTES);
 	p->container = strndup(word, len);
 	p->name = *name ? strdup(name) : NULL;
 	return p->container && (!*name || p->name) ? 0 : dr_fail_nomem(err);

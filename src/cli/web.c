@@ -196,8 +196,11 @@ int web_perform(struct web *h, const struct web_request *req, struct buf *body, 
 	if (code == CURLE_ABORTED_BY_CALLBACK)
 		return dr_fail(err, DR_CANCELLED, "interrupted");
 	if (code != CURLE_OK)
-		return dr_fail(err, DR_REMOTE, "%s",
-			       h->text[0] ? h->text : curl_easy_strerror(code));
+		return dr_fail(err, DR_REMOTE, "%s%s",
+			       h->text[0] ? h->text : curl_easy_strerror(code),
+			       code == CURLE_SSL_CONNECT_ERROR
+				       ? " (does that server speak https? Otherwise: http://)"
+				       : "");
 	return (int)web_status(h);
 }
 

@@ -194,7 +194,8 @@ static int do_create(struct session *s, struct bench *b, struct gate_answer *ret
 	if (!t || where_parse(&w, b->rq.path, err) < 0)
 		return -1;
 	if (!w.object[0])
-		return dr_fail(err, DR_CONFLICT, "files are put into containers");
+		return dr_fail(err, DR_CONFLICT,
+			       "files are put into containers, which are the root's directories");
 	there = present(s, b, &w, &old, err);
 	if (there < 0)
 		return -1;

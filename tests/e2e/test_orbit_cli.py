@@ -282,7 +282,7 @@ def test_words_that_name_nothing(cli, file):
             (["rm"], "what to remove"), (["put", "f"], "the file and where"),
             (["put", "none", "box"], "open none"), (["put", "/", "box/x"], "is a directory"),
             (["put", "f", "/x"], "is no container"), (["put", "-", "box"], "the name of the object"),
-            (["put", "f", "images"], "not allowed"), (["put", "-S", "5K", "f", "box"], "1M to 5G"),
+            (["put", "f", "images"], "brightbox images"), (["put", "-S", "5K", "f", "box"], "1M to 5G"),
             (["tempurl", "box"], "is no object"), (["tempurl", "-m", "MOVE", "box/f"], "method"),
             (["tempurl", "-e", "soon", "box/f"], "--expires"), (["key", "--set", "--clear"], "one of"),
             (["ls", "a", "b"], "one container"), (["put", "f", "b/" + 1025 * "x"], "is no container")]:
@@ -449,12 +449,18 @@ def test_a_disk_that_is_refused_says_why_and_is_removed(cli, file):
 
 def test_what_the_service_does_not_take_is_kept_for_the_next_time(cli, file):
     file("f", bytes(512))
-    done = cli("images", "register", "-a", "z80", "--file", "f", expect=1)
+    done = cli("images", "register", "-a", "x86_64", "-n", 256 * "n", "--file", "f", expect=1)
     kept = re.search(r"orbit rm '(.*)'", done.err)[1]
     assert cli.names("uploads") == [kept.removeprefix("uploads/")]
     cli("orbit", "rm", kept)
     bad = cli("images", "register", "-a", "x86_64", "--min-ram", "x", "--file", "f", expect=1)
     assert "kept" not in bad.err and cli.names("uploads") == []
+
+
+def test_what_is_known_to_be_refused_is_not_uploaded(cli, file):
+    file("f", bytes(512))
+    done = cli("images", "register", "-a", "z80", "--file", "f", expect=1)
+    assert "x86_64 or i686" in done.err and "upload" not in done.err
 
 
 def test_prepare_needs_no_client(cli, disk):
