@@ -161,9 +161,12 @@ static int present(struct session *s, struct bench *b, const struct where *w,
 	return -1;
 }
 
+/* begin: `old`: what is gone on with. Of a dynamic large object the content is copied, so that the
+ * manifest does not hold any more. */
 static int begin(struct session *s, struct bench *b, const struct where *w, struct transfer *t,
 		 struct orbit_reader *old, struct dr_err *err)
 {
+	dr_meta meta = META_INIT;
 	struct orbit_put put = {.account = s->account,
 				.container = w->container,
 				.name = w->object,
@@ -172,7 +175,10 @@ static int begin(struct session *s, struct bench *b, const struct where *w, stru
 
 	if (old) {
 		put.content_type = b->object.row.content_type;
-		put.meta = b->object.row.meta;
+		if (meta_parse(&meta, b->object.row.meta, err) < 0)
+			return -1;
+		meta_drop(&meta, "X-Object-Manifest");
+		put.meta = meta_text(&meta);
 		put.delete_at = b->object.row.delete_at;
 	}
 	t->path = strdup(w->path);

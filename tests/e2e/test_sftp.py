@@ -370,6 +370,22 @@ def test_resume_of_an_upload_and_append(files):
         f.write(b"x")
 
 
+def test_what_is_appended_to_a_large_object_is_not_lost(files, door, me):
+    token = {"X-Auth-Token": me.api().token}
+    files.mkdir("parts")
+    put(files, "/parts/s1", b"one ")
+    put(files, "/parts/s2", b"two ")
+    big = f"/v1/{me.account}/box/big"
+    made = door.request("PUT", big, b"", {**token, "X-Object-Manifest": "parts/s", "X-Object-Meta-Colour": "red"})
+    assert made.status == 201, made
+    with files.open("/box/big", "ab") as f:
+        f.write(b"three")
+    assert get(files, "/box/big") == b"one two three"
+    answer = door.request("GET", big, headers=token)
+    assert answer.body == b"one two three" and answer.header("X-Object-Meta-Colour") == "red"
+    assert answer.header("X-Object-Manifest") is None, answer
+
+
 def test_quotas_hold(fresh):
     door = fresh("orbit.account_bytes=100000")
     me = Tenant(door)
