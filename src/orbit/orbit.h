@@ -210,7 +210,7 @@ int orbit_prefix_rename(struct orbit *o, const struct orbit_caller *c, const cha
 /* ---- temporary URLs ---- */
 
 /* orbit_tempurl: the caller a temporary URL makes: kind NONE with its grant (which borrows account
- * and container), or UNAUTHENTICATED. Arguments as of tempurl_verify. */
+ * and container), or UNAUTHENTICATED (reason "tempurl"). Arguments as of tempurl_verify. */
 int orbit_tempurl(struct orbit *o, const struct tempurl *t, const char *method, const char *account,
 		  const char *container, const char *object, const char *path, const char *fog_path,
 		  const char *peer, struct orbit_caller *ret, struct dr_err *err) DR_MUST_CHECK;

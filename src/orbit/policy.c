@@ -201,8 +201,8 @@ int orbit_decide(enum orbit_actor actor, enum orbit_verb verb, enum orbit_state 
 	case ORBIT_HIDE:
 		return dr_fail(err, DR_NOT_FOUND, "There is no such container");
 	case ORBIT_READ_ONLY:
-		return dr_fail(err, DR_DENIED,
-			       "The container images is read-only: use the image API");
+		return dr_refuse(err, DR_DENIED, "read-only",
+				 "The container images is read-only: use the image API");
 	}
 	assert(false);
 	return -1;

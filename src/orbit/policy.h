@@ -65,7 +65,8 @@ enum orbit_actor orbit_actor(const struct orbit_caller *c, const char *account,
 enum orbit_state orbit_state(const struct container *row, const struct orbit_caller *c);
 enum orbit_verdict orbit_verdict(enum orbit_actor actor, enum orbit_verb verb,
 				 enum orbit_state state);
-/* orbit_decide: 0, or -1 with what the verdict stands for. */
+/* orbit_decide: 0, or -1 with what the verdict stands for; READ_ONLY is DENIED with reason
+ * "read-only". */
 int orbit_decide(enum orbit_actor actor, enum orbit_verb verb, enum orbit_state state,
 		 struct dr_err *err) DR_MUST_CHECK;
 /* orbit_scope: a token without scope `orbit` opens nothing here: DENIED. */

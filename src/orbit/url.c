@@ -89,7 +89,8 @@ int orbit_tempurl(struct orbit *o, const struct tempurl *t, const char *method, 
 		verdict = verify(o, t, method, path, fog_path, peer, &k);
 	explicit_bzero(&k, sizeof k);
 	if (verdict != TEMPURL_BY_ACCOUNT && verdict != TEMPURL_BY_CONTAINER)
-		return dr_fail(err, DR_UNAUTHENTICATED, "The temporary URL is not valid");
+		return dr_refuse(err, DR_UNAUTHENTICATED, "tempurl",
+				 "The temporary URL is not valid");
 	*ret = (struct orbit_caller){
 		.grant = verdict,
 		.grant_account = account,

@@ -88,10 +88,16 @@ void swift_fail(const struct http_request *rq, struct http_response *rs, const s
 	switch (err->code) {
 	case DR_UNAUTHENTICATED:
 		http_add(rs, "Www-Authenticate", "Swift realm=\"Orbit\"");
-		swift_error(rs, 401);
+		if (strcmp(err->reason, "tempurl") == 0)
+			swift_error_text(rs, 401, "401 Unauthorized: Temp URL invalid\n");
+		else
+			swift_error(rs, 401);
 		return;
 	case DR_DENIED:
-		swift_error(rs, 403);
+		if (strcmp(err->reason, "read-only") == 0)
+			swift_error_text(rs, 403, err->msg);
+		else
+			swift_error(rs, 403);
 		return;
 	case DR_LIMIT:
 		over_limit(rs, err);

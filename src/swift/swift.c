@@ -59,7 +59,8 @@ static int by_tempurl(struct swift_call *c, const struct tempurl *t, struct dr_e
 	dr_autobuf struct buf path = BUF_INIT, fog = BUF_INIT;
 
 	if (!*c->object)
-		return dr_fail(err, DR_UNAUTHENTICATED, "a temporary URL is of an object");
+		return dr_refuse(err, DR_UNAUTHENTICATED, "tempurl",
+				 "a temporary URL is of an object");
 	buf_printf(&path, "/%s", or_empty(http_rest(c->rq, 0)));
 	fog_variant(c, &fog);
 	if (buf_check(&path, err) < 0 || buf_check(&fog, err) < 0 ||

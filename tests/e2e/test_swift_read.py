@@ -142,6 +142,8 @@ def test_the_matrix_of_the_images_container(daemon, stored, another):
     for method, path in writes:
         for token, status in [(None, 401), (owner, 403), (user, 403), (storage, 403), (other, 403)]:
             assert ask(method, path, token) == status, (method, path, token)
+    assert b"read-only: use the image API" in daemon.request("PUT", box + "/new", headers={
+        "X-Auth-Token": owner}).body
     # Public means bootable, not downloadable; and nothing of the kind in one's own container.
     tenant.api()("PUT", f"/1.0/images/{image['id']}", {"public": True}, expect=200)
     assert ask("GET", thing, other) == 403
