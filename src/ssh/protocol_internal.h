@@ -62,7 +62,8 @@ struct open_file {
 	uint64_t bytes;
 	int64_t mtime;
 	/* writers */
-	uint64_t most; /* bytes it may have */
+	uint64_t most;    /* bytes it may have */
+	uint64_t started; /* of the content: the disk has begun on what is before this */
 	bool append, set_time;
 	bool failed;       /* a write: closing it does not make it appear */
 	struct hash *hash; /* of bytes 0..hashed, all there are; NULL: they came in another order */

@@ -37,6 +37,7 @@ static const int allowed[] = {
 	SCMP_SYS(pwrite64),
 	SCMP_SYS(ftruncate),
 	SCMP_SYS(fsync),
+	SCMP_SYS(sync_file_range),
 	SCMP_SYS(close),
 	/* memory and time */
 	SCMP_SYS(munmap),
