@@ -216,49 +216,27 @@ int store_get_blob(struct store *st, const char *domain, const struct digest *id
 	return 0;
 }
 
-static int probe(struct store *st, const struct store_key *key, struct store_seen *ret,
-		 struct dr_err *err)
-{
-	char name[NAME_TEXT];
-	int there = st->ops->peek(st, key, ret, err);
-
-	if (there < 0)
-		return dr_while(err, "%s", name_of(key, name));
-	if (there == 0)
-		return dr_fail(err, DR_NOT_FOUND, "%s is missing", name_of(key, name));
-	if (ret->strange)
-		return dr_fail(err, DR_CORRUPT, "%s is damaged: it is no plain file",
-			       name_of(key, name));
-	return 0;
-}
-
 int store_probe_chunk(struct store *st, const char *domain, const struct digest *id,
 		      struct store_chunk_info *ret, struct dr_err *err)
 {
 	struct store_seen seen;
 	struct store_key key;
 	char name[NAME_TEXT];
+	int there;
 
 	store_key_set(&key, STORE_CHUNK, domain, id);
-	if (probe(st, &key, &seen, err) < 0)
-		return -1;
+	there = st->ops->peek(st, &key, &seen, err);
+	if (there < 0)
+		return dr_while(err, "%s", name_of(&key, name));
+	if (there == 0)
+		return dr_fail(err, DR_NOT_FOUND, "%s is missing", name_of(&key, name));
+	if (seen.strange)
+		return dr_fail(err, DR_CORRUPT, "%s is damaged: it is no plain file",
+			       name_of(&key, name));
 	ret->found = true;
 	if (!chunk_sane(seen.bytes, seen.head, seen.tail, ret))
 		return dr_fail(err, DR_CORRUPT, "%s is damaged: its length is wrong",
 			       name_of(&key, name));
-	return 0;
-}
-
-int store_probe_blob(struct store *st, const char *domain, const struct digest *id,
-		     uint64_t *ret_bytes, struct dr_err *err)
-{
-	struct store_seen seen;
-	struct store_key key;
-
-	store_key_set(&key, STORE_BLOB, domain, id);
-	if (probe(st, &key, &seen, err) < 0)
-		return -1;
-	*ret_bytes = seen.bytes;
 	return 0;
 }
 

@@ -69,9 +69,6 @@ int store_get_blob(struct store *st, const char *domain, const struct digest *id
  * size word agrees with the size. NOT_FOUND; CORRUPT (left where it is); IO. */
 int store_probe_chunk(struct store *st, const char *domain, const struct digest *id,
 		      struct store_chunk_info *ret, struct dr_err *err) DR_MUST_CHECK;
-/* store_probe_blob: its length; NOT_FOUND; CORRUPT (not a regular file); IO. */
-int store_probe_blob(struct store *st, const char *domain, const struct digest *id,
-		     uint64_t *ret_bytes, struct dr_err *err) DR_MUST_CHECK;
 
 int store_begin(struct store *st, const char *lease, struct store_txn **ret, struct dr_err *err)
 	DR_MUST_CHECK;

@@ -130,7 +130,6 @@ static void a_blob_comes_back_whatever_its_length(void **state)
 	struct store_txn *tx = begin(b, "job-1");
 	dr_autobuf struct buf got = BUF_INIT;
 	struct digest id, again;
-	uint64_t bytes;
 
 	fill(b->plain, MIB, 7, true);
 	for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
@@ -141,8 +140,6 @@ static void a_blob_comes_back_whatever_its_length(void **state)
 		assert_int_equal(got.len, sizes[i]);
 		if (sizes[i] > 0)
 			assert_memory_equal(got.p, b->plain, sizes[i]);
-		OK(store_probe_blob(b->st, "acc-aaaaa", &id, &bytes, &b->err));
-		assert_int_equal(bytes, sizes[i]);
 	}
 	FAILS(store_get_blob(b->st, "acc-aaaaa", &id, MIB - 1, &got, &b->err), DR_LIMIT);
 	OK(store_get_blob(b->st, "acc-aaaaa", &id, MIB, &got, &b->err));
@@ -155,7 +152,6 @@ static void what_is_unknown_is_not_found(void **state)
 	dr_autobuf struct buf got = BUF_INIT;
 	struct store_chunk_info info;
 	struct digest id;
-	uint64_t bytes;
 	struct store_txn *tx;
 
 	digest_of("nothing", 7, &id);
@@ -163,7 +159,6 @@ static void what_is_unknown_is_not_found(void **state)
 	FAILS(store_get_stored(b->st, "acc-aaaaa", &id, 9, 9, &got, &b->err), DR_NOT_FOUND);
 	FAILS(store_get_blob(b->st, "acc-aaaaa", &id, MIB, &got, &b->err), DR_NOT_FOUND);
 	FAILS(store_probe_chunk(b->st, "acc-aaaaa", &id, &info, &b->err), DR_NOT_FOUND);
-	FAILS(store_probe_blob(b->st, "acc-aaaaa", &id, &bytes, &b->err), DR_NOT_FOUND);
 	tx = begin(b, "job-1");
 	FAILS(store_hold(tx, "acc-aaaaa", &id, &b->err), DR_NOT_FOUND);
 	store_abandon(tx);
