@@ -79,6 +79,7 @@ struct exchange {
 	bool counted;                /* in server->running */
 	bool streamed;               /* in server->streams */
 	bool uploading;              /* in server->uploads */
+	size_t waiting;              /* in server->waiting */
 	bool by_kernel;              /* the body is sent from its file */
 	uint64_t wire_start;         /* of such a body: what the connection had sent before */
 	uint64_t sent;               /* bytes of a streamed body */
@@ -192,6 +193,28 @@ static void log_failure(const struct exchange *x, const char *what)
 	       buf_str(&path), x->rs.status, what);
 }
 
+/* Instead of what the handler made. */
+static void make_other(struct exchange *x, unsigned status, const char *name, const char *message)
+{
+	response_done(&x->rs);
+	x->rs = (struct http_response){0};
+	http_refuse(&x->rs, status, name, message);
+}
+
+/* reserve: room for the body until its client has it; small ones always find some. */
+static bool reserve(struct exchange *x)
+{
+	const size_t n = x->rs.body.len;
+
+	if (atomic_fetch_add(&x->server->waiting, n) + n > x->server->cfg.max_waiting &&
+	    n > SMALL_BODY) {
+		atomic_fetch_sub(&x->server->waiting, n);
+		return false;
+	}
+	x->waiting = n;
+	return true;
+}
+
 /* Turns the handler's response into libmicrohttpd's, or, while the body still comes, into what is
  * sent past it. Both stay empty without memory. */
 static void make_answer(struct exchange *x)
@@ -201,9 +224,12 @@ static void make_answer(struct exchange *x)
 	x->stage = STAGE_ANSWER;
 	if (x->rs.status == 0 || x->rs.broken || !buf_ok(&x->rs.body) || !buf_ok(&x->rs.fields)) {
 		log_failure(x, "the handler made no usable response");
-		response_done(&x->rs);
-		x->rs = (struct http_response){0};
-		http_refuse(&x->rs, 500, "internal_error", "Internal error");
+		make_other(x, 500, "internal_error", "Internal error");
+	}
+	if (!reserve(x)) {
+		log_failure(x, "too many answers wait in memory for their clients");
+		make_other(x, 503, "unavailable", "Too many clients are slow to read, try again");
+		http_add(&x->rs, "Retry-After", "5");
 	}
 	if (x->sending && early_write(&x->early, &x->rq, &x->rs)) {
 		x->stage = STAGE_EARLY;
@@ -619,6 +645,7 @@ void exchange_end(void *cls, struct MHD_Connection *connection, void **context,
 		atomic_fetch_sub(&s->streams, 1);
 	if (x->uploading)
 		atomic_fetch_sub(&s->uploads, 1);
+	atomic_fetch_sub(&s->waiting, x->waiting);
 	if (x->counted)
 		count_running(s, -1);
 	intake_free(x->intake);

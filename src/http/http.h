@@ -168,11 +168,14 @@ void http_send_object(const struct http_request *rq, struct http_response *rs,
 typedef void http_handler(void *ctx, struct http_request *rq, struct http_response *rs);
 
 struct http_config {
-	const char *host;       /* numeric or name */
-	uint16_t port;          /* 0 = any free */
-	unsigned workers;       /* 0 = 4 + 2 per CPU; at most 64 */
-	unsigned connections;   /* at most, and fewer when descriptors are; 0 = 1024 */
-	size_t max_body;        /* buffered request bodies, bytes; 0 = 1 MiB */
+	const char *host;     /* numeric or name */
+	uint16_t port;        /* 0 = any free */
+	unsigned workers;     /* 0 = 4 + 2 per CPU; at most 64 */
+	unsigned connections; /* at most, and fewer when descriptors are; 0 = 1024 */
+	size_t max_body;      /* buffered request bodies, bytes; 0 = 1 MiB */
+	/* answers that wait in memory for their clients, bytes; 0 = 256 MiB. Beyond them a large
+	 * one becomes a 503: no number of slow readers of listings takes all memory. */
+	size_t max_waiting;
 	unsigned idle_seconds;  /* silence; a request must be whole after twice that; 0 = 60 */
 	const char *public_url; /* borrowed until stop; NULL or "" = from the Host header */
 	/* log: once per request, on an epoll thread, when it is over; must not block; may be NULL.

@@ -14,6 +14,9 @@
 #include "util/clock.h"
 #include "util/mutex.h"
 
+#define WAITING_BYTES 30000000
+#define LARGE_BYTES 20000000 /* more than a connection takes at once */
+
 struct fixture {
 	struct http_server *server;
 	uint16_t port;
@@ -119,6 +122,11 @@ static void handle(void *ctx, struct http_request *rq, struct http_response *rs)
 			http_addf(rs, "X-Meta", "%0*d", 60, i);
 		http_addf(rs, "X-Read", "%08000d", 1);
 		http_addf(rs, "X-Write", "%08000d", 1);
+	} else if (strcmp(what, "large") == 0) {
+		dr_autofree char *large = calloc(1, LARGE_BYTES);
+
+		assert_non_null(large);
+		http_send(rs, "text/plain", large, LARGE_BYTES);
 	} else if (strcmp(what, "split") == 0) {
 		http_add(rs, "X-A", "a\nb");
 	} else if (strcmp(what, "echo") == 0) {
@@ -155,6 +163,7 @@ static struct fixture *start(unsigned connections, unsigned idle_seconds)
 		.workers = 4,
 		.connections = connections,
 		.max_body = 1000,
+		.max_waiting = WAITING_BYTES,
 		.idle_seconds = idle_seconds,
 		.log = log_request,
 		.handle = handle,
@@ -549,6 +558,31 @@ static void stream_failures_never_look_whole(void **state)
 	buf_done(&a.body);
 }
 
+static void answers_that_wait_take_no_more_than_some_memory(void **state)
+{
+	struct fixture *f = *state;
+	struct wire_answer slow = {0}, a = {0};
+	char retry[256];
+	int fd = wire_connect(f->port);
+
+	assert_true(wire_puts(fd, GET("/large")));
+	assert_int_equal(recv(fd, retry, 1, MSG_PEEK), 1);
+	assert_int_equal(once(f, GET("/large"), &a), 503);
+	assert_true(a.whole && wire_field(&a, "Retry-After", retry));
+	assert_int_equal(once(f, GET("/small"), &a), 200);
+	wire_read(fd, &slow, false);
+	assert_true(slow.whole && slow.length == LARGE_BYTES);
+	close(fd);
+	while (once(f, GET("/large"), &a) == 503) {
+		assert_true(a.whole);
+		usleep(1000);
+	}
+	assert_int_equal(a.status, 200);
+	assert_true(a.whole && a.length == LARGE_BYTES);
+	buf_done(&slow.body);
+	buf_done(&a.body);
+}
+
 static void clients_may_leave_a_stream(void **state)
 {
 	struct fixture *f = *state;
@@ -751,6 +785,7 @@ int main(void)
 		with_server(streams_any_length_whole),
 		with_server(many_streams_run_at_once),
 		with_server(stream_failures_never_look_whole),
+		with_server(answers_that_wait_take_no_more_than_some_memory),
 		with_server(clients_may_leave_a_stream),
 		with_server(blocked_handlers_do_not_block_connections),
 		with_server(slow_heads_make_room_for_others),
