@@ -211,8 +211,9 @@ static int put_line(void *arg, const struct listing_line *line, struct dr_err *e
 	return 0;
 }
 
-/* read_times: files show the time that was kept with them, which a listing has not. */
-static void read_times(struct session *s, struct bench *b, const struct where *w, struct page *page)
+/* read_files: files show the time that was kept with them, and dynamic large objects the length of
+ * what is read from them; a listing has neither. */
+static void read_files(struct session *s, struct bench *b, const struct where *w, struct page *page)
 {
 	struct rd in = rd_init(page->out.p, page->out.len);
 	struct buf out = BUF_INIT;
@@ -227,8 +228,10 @@ static void read_times(struct session *s, struct bench *b, const struct where *w
 		if (where_parse(&one, buf_str(&path), &none) == 0) {
 			if (e.kind == GATE_DIRECTORY)
 				e.mtime = mark_time(s, b, &one);
-			else if (files_look(s, b, &one, NULL, &none) == 0)
+			else if (files_look(s, b, &one, NULL, &none) == 0) {
 				e.mtime = files_time(&b->object);
+				e.bytes = b->object.bytes;
+			}
 		}
 		gate_entry_format(&e, &out);
 	}
@@ -266,7 +269,7 @@ static int do_list(struct session *s, struct bench *b, const struct where *w,
 		return -1;
 	}
 	if (!page.root && strcmp(w->container, ORBIT_IMAGES) != 0)
-		read_times(s, b, w, &page);
+		read_files(s, b, w, &page);
 	ret->more = page.lines == NAMES_PER_ANSWER;
 	if (page.out.len > 0)
 		memcpy(b->data, page.out.p, page.out.len);

@@ -240,6 +240,17 @@ def test_containers_directories_and_objects(files, me):
     assert files.listdir("/") == ["images"]
 
 
+def test_large_objects_are_listed_with_what_they_hold(door, me, files):
+    put(files, "box/parts/1", b"one")
+    put(files, "box/parts/2", b"two")
+    for name, parts in (("dynamic", "box/parts/"), ("lost", "box/none/")):
+        assert door.request("PUT", f"/v1/{me.account}/box/{name}", body=b"", headers={
+            "X-Auth-Token": me.api().token, "X-Object-Manifest": parts}).status == 201
+    assert {f.filename: f.st_size for f in files.listdir_attr("box") if f.filename != "parts"} == {
+        "dynamic": 6, "lost": 0}
+    assert get(files, "box/dynamic") == b"onetwo"
+
+
 def test_many_names_come_in_pages(files):
     names = [f"{i:04}-{'x' * (i % 200)}" for i in range(250)]
     for name in names:
