@@ -315,17 +315,3 @@ enum tempurl_verdict tempurl_verify(const struct tempurl *t, const struct tempur
 	*ret_expires = trial.expires;
 	return trial.by_account ? TEMPURL_BY_ACCOUNT : TEMPURL_BY_CONTAINER;
 }
-
-int tempurl_sign(const char *key, const char *method, int64_t expires, const char *path,
-		 char ret[static 65], struct dr_err *err)
-{
-	dr_autobuf struct buf message = BUF_INIT;
-	uint8_t raw[HASH_MAX_BYTES];
-
-	buf_printf(&message, "%s\n%lld\n%s", method, (long long)expires, path);
-	if (buf_check(&message, err) < 0 ||
-	    hmac_of(HASH_SHA256, key, strlen(key), buf_str(&message), message.len, raw, err) < 0)
-		return -1;
-	hex_encode(raw, hash_bytes(HASH_SHA256), ret);
-	return 0;
-}

@@ -49,8 +49,5 @@ enum tempurl_verdict tempurl_verify(const struct tempurl *t, const struct tempur
 				    const char *peer, const char *account_key[static TEMPURL_KEYS],
 				    const char *container_key[static TEMPURL_KEYS], int64_t now,
 				    int64_t *ret_expires);
-/* tempurl_sign: the signature as lower-case hex, of SHA-256, for our own client and tests. */
-int tempurl_sign(const char *key, const char *method, int64_t expires, const char *path,
-		 char ret[static 65], struct dr_err *err) DR_MUST_CHECK;
 
 #endif

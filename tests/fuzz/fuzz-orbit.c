@@ -8,6 +8,7 @@
 #include <assert.h>
 #include <string.h>
 
+#include "../unit/tempurl-sign.h"
 #include "digest/hmac.h"
 #include "orbit/acl.h"
 #include "orbit/meta.h"

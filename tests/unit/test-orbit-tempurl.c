@@ -5,6 +5,7 @@
 
 #include "digest/hmac.h"
 #include "orbit/tempurl.h"
+#include "tempurl-sign.h"
 #include "unit.h"
 #include "util/buf.h"
 

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "orbit-tenants.h"
+#include "tempurl-sign.h"
 
 #define ACCOUNT_KEY "account's"
 #define CONTAINER_KEY "container's"
