@@ -30,16 +30,18 @@ static void name_text(const json_t *row, struct buf *out)
 {
 	const char *name = view_text(row, "name");
 
-	buf_puts(out, *name ? name : view_text(row, "subdir"));
+	text_name(out, *name ? name : view_text(row, "subdir"));
 }
 
 static void time_text(const json_t *row, struct buf *out)
 {
 	const char *text = view_text(row, "last_modified");
-	size_t len = strcspn(text, ".");
+	dr_autobuf struct buf second = BUF_INIT;
 
+	buf_printf(&second, "%.*s", (int)strcspn(text, "."), text);
+	text_name(out, buf_str(&second));
 	if (*text)
-		buf_printf(out, "%.*sZ", (int)len, text);
+		buf_putc(out, 'Z');
 }
 
 static const struct field container_columns[] = {
@@ -123,6 +125,9 @@ static int choose_name(struct place *p, const char *file, struct dr_err *err)
 	if (dr_streq(file, "-") || !*base_name(file))
 		return dr_fail(err, DR_INVALID, "You must specify the name of the object");
 	buf_printf(&name, "%s%s", p->name ? p->name : "", base_name(file));
+	if (!dr_utf8_valid(buf_str(&name), name.len))
+		return dr_fail(err, DR_INVALID,
+			       "The file's name is not UTF-8: you must specify the object's");
 	free(p->name);
 	p->name = buf_steal(&name);
 	return p->name ? 0 : dr_fail_nomem(err);
@@ -189,7 +194,8 @@ static int choose_file(const char *asked, const char *name, char **ret, struct d
 		buf_putc(&file, '/');
 	if (!asked || directory)
 		buf_puts(&file, base_name(name));
-	if (!asked && (dr_streq(base_name(name), "..") || dr_streq(base_name(name), ".")))
+	if ((!asked || directory) &&
+	    (dr_streq(base_name(name), "..") || dr_streq(base_name(name), ".")))
 		return dr_fail(err, DR_INVALID, "You must specify the file");
 	*ret = buf_steal(&file);
 	return *ret ? 0 : dr_fail_nomem(err);
@@ -212,8 +218,7 @@ int orbit_get(struct cli *cli, const struct args *args, struct dr_err *err)
 	if (place_parse(&p, args->words[0], err) < 0)
 		return -1;
 	if (!p.name || p.name[strlen(p.name) - 1] == '/')
-		return dr_fail(err, DR_INVALID, "'%.80s' is no object: container/name is one",
-			       args->words[0]);
+		return dr_fail(err, DR_INVALID, "'%.80s' is no object", args->words[0]);
 	if (dr_streq(asked, "-") && isatty(STDOUT_FILENO))
 		return dr_fail(err, DR_INVALID, "an object is nothing for a terminal");
 	if (!dr_streq(asked, "-") && choose_file(asked, p.name, &file, err) < 0)
@@ -262,9 +267,7 @@ static int choose_url(struct sign_url *url, const struct place *p, const struct 
 	url->prefix = args_get(args, "prefix") != NULL;
 	url->ip = args_get(args, "ip");
 	if (!p->name && !url->prefix)
-		return dr_fail(err, DR_INVALID,
-			       "'%.80s' is no object: container/name is one; --prefix takes "
-			       "containers",
+		return dr_fail(err, DR_INVALID, "'%.80s' is no object; --prefix takes containers",
 			       args->words[0]);
 	return 0;
 }

@@ -83,8 +83,8 @@ static int add_page(void *arg, const json_t *rows, struct dr_err *err)
 	return 0;
 }
 
-/* decode: the text of a percent-encoded one, in place. */
-static void decode(char *text)
+/* decode: the text of a percent-encoded one, in place; false when it would end early. */
+static bool decode(char *text)
 {
 	char *to = text;
 
@@ -93,13 +93,16 @@ static void decode(char *text)
 
 		if (hex[0] && strspn(from + 1, "0123456789abcdefABCDEF") >= 2) {
 			hex[1] = from[2];
-			*to++ = (char)strtoul(hex, NULL, 16);
+			*to = (char)strtoul(hex, NULL, 16);
+			if (!*to++)
+				return false;
 			from += 2;
 		} else {
 			*to++ = *from;
 		}
 	}
 	*to = 0;
+	return true;
 }
 
 /* remove_dynamic: first the object, so that nobody reads half of it; then all its prefix names. */
@@ -110,7 +113,8 @@ static int remove_dynamic(struct removal *m, const char *name, char *manifest, s
 	struct remote_listing listing = {.page = add_page, .arg = &s};
 	struct dr_err why = DR_ERR_INIT;
 
-	decode(manifest);
+	if (!decode(manifest))
+		return dr_fail(err, DR_REMOTE, "the manifest of %.200s cannot be read", name);
 	if (add(m, m->container, name, err) < 0 || flush(m, err) < 0 ||
 	    place_parse(&p, manifest, err) < 0)
 		return -1;

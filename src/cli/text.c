@@ -32,7 +32,8 @@ size_t text_prefix(const char *s, size_t n)
 	return i;
 }
 
-void text_clean(struct buf *out, const char *s)
+/* put_visible: control characters but those of `kept` as \x1b. */
+static void put_visible(struct buf *out, const char *s, const char *kept)
 {
 	for (; *s; s++) {
 		unsigned char c = (unsigned char)*s;
@@ -40,12 +41,22 @@ void text_clean(struct buf *out, const char *s)
 
 		if (c1) {
 			buf_printf(out, "\\x%02x", (unsigned)(unsigned char)*++s);
-		} else if ((c < 0x20 && c != '\t' && c != '\r' && c != '\n') || c == 0x7F) {
+		} else if ((c < 0x20 && !strchr(kept, c)) || c == 0x7F) {
 			buf_printf(out, "\\x%02x", (unsigned)c);
 		} else {
 			buf_putc(out, *s);
 		}
 	}
+}
+
+void text_clean(struct buf *out, const char *s)
+{
+	put_visible(out, s, "\t\r\n");
+}
+
+void text_name(struct buf *out, const char *s)
+{
+	put_visible(out, s, "");
 }
 
 void text_bytes(struct buf *out, uint64_t bytes)

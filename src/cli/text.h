@@ -18,6 +18,8 @@ size_t text_prefix(const char *s, size_t n);
 /* text_clean: append s with control characters made visible (\x1b …), so that no foreign name or
  * message moves a terminal's cursor. Tab, CR and LF stay as they are. */
 void text_clean(struct buf *out, const char *s);
+/* text_name: likewise, and these three, too: one name is one cell of one line. */
+void text_name(struct buf *out, const char *s);
 /* text_bytes: "17 B", "512.0 MiB". */
 void text_bytes(struct buf *out, uint64_t bytes);
 /* text_duration: "0:09", "2:03:04". */

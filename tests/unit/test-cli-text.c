@@ -30,6 +30,15 @@ static void controls_become_visible_but_line_ends_and_tabs(void **state)
 	expect(&out, "a\\x1b[2J\\x07\\x7f\tb\r\nc\\x9b é");
 }
 
+static void a_name_stays_on_its_line(void **state)
+{
+	struct buf out = BUF_INIT;
+
+	(void)state;
+	text_name(&out, "a\tb\r\nc\x1b[31m é");
+	expect(&out, "a\\x09b\\x0d\\x0ac\\x1b[31m é");
+}
+
 static void sizes_and_durations_are_short(void **state)
 {
 	struct buf out = BUF_INIT;
@@ -126,6 +135,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(lengths_and_prefixes_count_code_points),
 		cmocka_unit_test(controls_become_visible_but_line_ends_and_tabs),
+		cmocka_unit_test(a_name_stays_on_its_line),
 		cmocka_unit_test(sizes_and_durations_are_short),
 		cmocka_unit_test(times_are_read_with_fraction_and_zone),
 		cmocka_unit_test(what_is_no_time_is_refused),
