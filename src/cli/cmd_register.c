@@ -34,14 +34,10 @@ static int check(const struct args *args, struct dr_err *err)
 {
 	static const char *const sources[] = {"server", "url", "volume", "file"};
 	const char *public = args_get(args, "public");
-	const char *arch = args_get(args, "arch");
 	size_t given = 0;
 
-	if (!arch)
+	if (!args_get(args, "arch"))
 		return dr_fail(err, DR_INVALID, "You must specify the architecture");
-	/* The service says so, too, but of a file only when it has been uploaded. */
-	if (args_get(args, "file") && !dr_streq(arch, "x86_64") && !dr_streq(arch, "i686"))
-		return dr_fail(err, DR_INVALID, "arch must be x86_64 or i686");
 	if (images_check_mode(args_get(args, "mode"), err) < 0 ||
 	    images_check_flag("Public", public, err) < 0)
 		return -1;
@@ -121,6 +117,21 @@ static int register_url(struct cli *cli, const struct args *args, const json_t *
 	return got < 0 ? -1 : 0;
 }
 
+/* complete: what is known of a file only when it is uploaded. Who gave a checksum has said which
+ * bytes are meant; otherwise it is those that were read here. */
+static int complete(json_t *body, const struct offer *o, struct dr_err *err)
+{
+	dr_autobuf struct buf sum = BUF_INIT;
+
+	buf_printf(&sum, "sha256:%s", o->sha256);
+	if (buf_check(&sum, err) < 0 ||
+	    json_object_set_new(body, "http_url", json_string(o->url)) < 0 ||
+	    (!json_object_get(body, "checksum") &&
+	     json_object_set_new(body, "checksum", json_string(buf_str(&sum))) < 0))
+		return dr_fail_nomem(err);
+	return 0;
+}
+
 /* register_file: as images_wait. The upload goes when the import is over, however it ended, and
  * stays when that is not known, or when nothing was imported yet. */
 static int register_file(struct cli *cli, const struct args *args, json_t *body, json_t **ret,
@@ -136,8 +147,8 @@ static int register_file(struct cli *cli, const struct args *args, json_t *body,
 	    offer_make(&offer, cli, args_get(args, "file"), container ? container : OFFER_CONTAINER,
 		       err) < 0)
 		return -1;
-	if (json_object_set_new(body, "http_url", json_string(offer.url)) < 0)
-		return dr_fail_nomem(err);
+	if (complete(body, &offer, err) < 0)
+		return -1;
 	if (session_call(s, "POST", IMAGE_COLLECTION, SESSION_ACCOUNT, body, &made, err) < 0) {
 		offer_keep(&offer);
 		return -1;

@@ -24,6 +24,7 @@
 static int choose_name(const char *file, char **ret, struct dr_err *err)
 {
 	const char *slash = strrchr(file, '/');
+	const char *base = slash ? slash + 1 : file;
 	dr_autobuf struct buf name = BUF_INIT;
 	uint64_t noise;
 	struct stat st;
@@ -35,7 +36,8 @@ static int choose_name(const char *file, char **ret, struct dr_err *err)
 		if (stat(file, &st) != 0)
 			return dr_fail_errno(err, "look at %s", file);
 		buf_printf(&name, "%lld-%lld-%s", (long long)st.st_mtim.tv_sec,
-			   (long long)st.st_size, slash ? slash + 1 : file);
+			   (long long)st.st_size,
+			   dr_utf8_valid(base, strlen(base)) ? base : "disk");
 	}
 	*ret = buf_steal(&name);
 	return *ret ? 0 : dr_fail_nomem(err);
@@ -43,7 +45,8 @@ static int choose_name(const char *file, char **ret, struct dr_err *err)
 
 static int send(struct offer *o, const char *file, struct dr_err *err)
 {
-	const struct upload_request req = {file, o->container, o->name, 0};
+	const struct upload_request req = {
+		.file = file, .container = o->container, .name = o->name, .whole = true};
 	struct upload_facts facts;
 	struct interrupt in;
 	int rc;
@@ -54,23 +57,29 @@ static int send(struct offer *o, const char *file, struct dr_err *err)
 	if (rc < 0 && err->code == DR_CANCELLED && !dr_streq(file, "-"))
 		say("Stopped. What is there is kept: repeat the command to go on from there");
 	interrupt_release(&in);
+	dr_copy(o->sha256, sizeof o->sha256, facts.sha256);
 	return rc;
 }
 
-static int make_url(struct offer *o, struct dr_err *err)
+static int get_key(struct offer *o, char **ret, struct dr_err *err)
+{
+	bool made;
+
+	if (sign_key(o->remote, ret, &made, err) < 0)
+		return -1;
+	if (made)
+		say("The account had no key for temporary URLs: a random one was set");
+	return 0;
+}
+
+static int make_url(struct offer *o, const char *key, struct dr_err *err)
 {
 	const struct sign_url url = {.method = "GET",
 				     .container = o->container,
 				     .name = o->name,
 				     .expires = dr_wall() + URL_SECONDS};
-	secret_auto char *key = NULL;
 	dr_autobuf struct buf text = BUF_INIT;
-	bool made;
 
-	if (sign_key(o->remote, &key, &made, err) < 0)
-		return -1;
-	if (made)
-		say("The account had no key for temporary URLs: a random one was set");
 	if (sign_make(remote_origin(o->remote), remote_path(o->remote), key, &url, &text, err) < 0)
 		return -1;
 	o->url = buf_steal(&text);
@@ -80,11 +89,24 @@ static int make_url(struct offer *o, struct dr_err *err)
 int offer_make(struct offer *o, struct cli *cli, const char *file, const char *container,
 	       struct dr_err *err)
 {
+	secret_auto char *key = NULL;
+
 	*o = (struct offer){.container = container};
+	/* Without a key there is no import: better known before the upload than behind it. */
 	if (choose_name(file, &o->name, err) < 0 || remote_open(&o->remote, cli, err) < 0 ||
-	    send(o, file, err) < 0)
+	    get_key(o, &key, err) < 0 || send(o, file, err) < 0)
 		return -1;
-	return make_url(o, err);
+	return make_url(o, key, err);
+}
+
+/* remove_empty: a container that has nothing in it (409: it has), and that nobody asked for. */
+static void remove_empty(struct offer *o, const char *container)
+{
+	const struct remote_call call = {.method = "DELETE", .container = container};
+	dr_autobuf struct buf reply = BUF_INIT;
+	struct dr_err ignored = DR_ERR_INIT;
+
+	(void)!remote_call(o->remote, remote_web(o->remote), &call, &reply, &ignored);
 }
 
 void offer_remove(struct offer *o)
@@ -94,6 +116,9 @@ void offer_remove(struct offer *o)
 	if (orbit_remove(o->remote, o->container, o->name, &err) < 0) {
 		say_warn("the upload could not be removed: %s", err.msg);
 		offer_keep(o);
+	} else if (dr_streq(o->container, OFFER_CONTAINER)) {
+		remove_empty(o, OFFER_CONTAINER);
+		remove_empty(o, OFFER_CONTAINER "_segments");
 	}
 }
 

@@ -51,8 +51,9 @@ struct upload {
 	atomic_uint_fast64_t done;
 	atomic_uint_fast64_t spared; /* of them: were there already */
 	struct dr_mutex lock;
-	unsigned next; /* segment to be taken, under the lock */
-	bool ended;    /* there is no other, under the lock */
+	struct hash *whole; /* owned: of what was taken, in its order, under the lock; or NULL */
+	unsigned next;      /* segment to be taken, under the lock */
+	bool ended;         /* there is no other, under the lock */
 	struct segment list[SEGMENTS];
 };
 
@@ -64,8 +65,8 @@ struct piece {
 	const uint8_t *memory; /* NULL: in the file, at `off` */
 	uint64_t off;
 	uint64_t bytes;
-	uint64_t counted; /* of its bytes, in upload.done */
-	char md5[MD5_HEX];
+	uint64_t counted;  /* of its bytes, in upload.done */
+	char md5[MD5_HEX]; /* "": not known */
 };
 
 uint64_t upload_segment_bytes(uint64_t bytes)
@@ -94,23 +95,32 @@ static int piece_get(const struct piece *p, void *to, size_t len, uint64_t pos, 
 	return 0;
 }
 
-static int piece_hash(struct piece *p, struct dr_err *err)
+/* piece_hash: its bytes into a hash; NULL: none is wanted. */
+static int piece_hash(const struct piece *p, struct hash *hash, struct dr_err *err)
 {
-	dr_autofree uint8_t *block = malloc(BLOCK_BYTES);
-	DR_CLEANUP(hash_freep) struct hash *hash = NULL;
-	char hex[HASH_MAX_HEX];
+	dr_autofree uint8_t *block = hash ? malloc(BLOCK_BYTES) : NULL;
 	size_t n;
 
+	if (!hash)
+		return 0;
 	if (!block)
 		return dr_fail_nomem(err);
-	if (hash_new(&hash, HASH_MD5, err) < 0)
-		return -1;
 	for (uint64_t pos = 0; pos < p->bytes; pos += n) {
 		n = (size_t)dr_min_u64(BLOCK_BYTES, p->bytes - pos);
 		if (piece_get(p, block, n, pos, err) < 0)
 			return -1;
 		hash_update(hash, block, n);
 	}
+	return 0;
+}
+
+static int piece_md5(struct piece *p, struct dr_err *err)
+{
+	DR_CLEANUP(hash_freep) struct hash *hash = NULL;
+	char hex[HASH_MAX_HEX];
+
+	if (hash_new(&hash, HASH_MD5, err) < 0 || piece_hash(p, hash, err) < 0)
+		return -1;
 	hash_final_hex(hash, hex);
 	dr_copy(p->md5, sizeof p->md5, hex);
 	return 0;
@@ -153,14 +163,14 @@ static bool piece_tick(void *arg)
 	return interrupt_seen(p->in, -1, 0);
 }
 
-/* put: one object of one piece, checked against its MD5 by the service. */
-static int put(struct piece *p, struct web *web, const char *container, const char *name,
-	       struct dr_err *err)
+/* put_once: one object of one piece. The service checks it against its MD5, or says what it is. */
+static int put_once(struct piece *p, struct web *web, const char *container, const char *name,
+		    struct dr_err *err)
 {
 	const struct web_source source = {.read = piece_read, .arg = p, .bytes = p->bytes};
 	const struct web_sink sink = {.tick = piece_tick, .arg = p};
 	dr_autobuf struct buf etag = BUF_INIT;
-	const char *headers[] = {NULL, buf_str(&p->upload->mtime), NULL};
+	const char *headers[] = {buf_str(&p->upload->mtime), NULL, NULL};
 	const struct remote_call call = {.method = "PUT",
 					 .container = container,
 					 .name = name,
@@ -172,11 +182,38 @@ static int put(struct piece *p, struct web *web, const char *container, const ch
 	buf_printf(&etag, "Etag: %s", p->md5);
 	if (buf_check(&etag, err) < 0)
 		return -1;
-	headers[0] = buf_str(&etag);
+	if (p->md5[0])
+		headers[1] = buf_str(&etag);
 	if (remote_done(p->upload->remote, web, &call, &reply, err) < 0) {
 		count(p, 0);
 		return -1;
 	}
+	if (!p->md5[0])
+		(void)large_etag(web_header(web, "Etag"), p->md5, sizeof p->md5);
+	return p->md5[0] ? 0 : dr_fail(err, DR_REMOTE, "the service does not say what it got");
+}
+
+/* container_again: whether what failed for want of its container is worth another try: another
+ * upload may have removed an empty one (offer_remove). */
+static bool container_again(struct upload *u, struct web *web, const char *container, unsigned try,
+			    struct dr_err *err)
+{
+	struct dr_err ignored = DR_ERR_INIT;
+
+	if (err->code != DR_NOT_FOUND || try > 1 ||
+	    remote_make(u->remote, web, container, &ignored) < 0)
+		return false;
+	dr_err_clear(err);
+	return true;
+}
+
+static int put(struct piece *p, struct web *web, const char *container, const char *name,
+	       struct dr_err *err)
+{
+	for (unsigned try = 1; put_once(p, web, container, name, err) < 0; try++)
+		if (!container_again(p->upload, web, container, try, err) &&
+		    !lanes_again(p->lanes, try, err))
+			return -1;
 	return 0;
 }
 
@@ -256,17 +293,18 @@ static int take(struct upload *u, struct piece *p, uint8_t **memory, unsigned *i
 	dr_lock(&u->lock);
 	if (!u->ended)
 		got = u->stream ? take_stream(u, p, memory, err) : take_file(u, p);
+	if (got > 0 && piece_hash(p, u->whole, err) < 0)
+		got = -1;
 	*index = u->next;
 	u->next += got > 0;
 	dr_unlock(&u->lock);
 	return got;
 }
 
-static bool is_there(const struct upload *u, const char *name, const struct piece *p)
+/* same: whether a row of the listing is of this very piece. */
+static bool same(const json_t *row, const struct piece *p)
 {
-	const json_t *row = json_object_get(u->there, name);
-
-	return row && dr_streq(view_text(row, "hash"), p->md5) &&
+	return dr_streq(view_text(row, "hash"), p->md5) &&
 	       (uint64_t)view_number(row, "bytes") == p->bytes;
 }
 
@@ -279,18 +317,19 @@ static int send_segment(struct upload *u, struct piece *p, struct web *web, unsi
 			struct dr_err *err)
 {
 	dr_autobuf struct buf name = BUF_INIT;
+	const json_t *there;
 
 	segment_name(u, index, &name);
-	if (buf_check(&name, err) < 0 || piece_hash(p, err) < 0)
+	if (buf_check(&name, err) < 0)
 		return -1;
-	if (is_there(u, buf_str(&name), p)) {
+	there = json_object_get(u->there, buf_str(&name));
+	if ((there || !u->whole) && piece_md5(p, err) < 0)
+		return -1;
+	if (there && same(there, p)) {
 		count(p, p->bytes);
 		atomic_fetch_add(&u->spared, p->bytes);
-	} else {
-		for (unsigned try = 1; put(p, web, buf_str(&u->container), buf_str(&name), err) < 0;
-		     try++)
-			if (!lanes_again(p->lanes, try, err))
-				return -1;
+	} else if (put(p, web, buf_str(&u->container), buf_str(&name), err) < 0) {
+		return -1;
 	}
 	dr_lock(&u->lock);
 	dr_copy(u->list[index].md5, sizeof u->list[index].md5, p->md5);
@@ -457,7 +496,11 @@ static int put_manifest(struct upload *u, struct dr_err *err)
 	if (make_manifest(u, &body, err) < 0)
 		return -1;
 	call.body = body;
-	return remote_done(u->remote, remote_web(u->remote), &call, &reply, err) < 0 ? -1 : 0;
+	for (unsigned try = 1;
+	     remote_done(u->remote, remote_web(u->remote), &call, &reply, err) < 0; try++)
+		if (!container_again(u, remote_web(u->remote), call.container, try, err))
+			return -1;
+	return 0;
 }
 
 static int send_large(struct upload *u, const struct interrupt *in, struct dr_err *err)
@@ -484,13 +527,9 @@ static int send_small(struct upload *u, const struct interrupt *in, const uint8_
 {
 	struct piece p = {.upload = u, .in = in, .memory = memory, .bytes = u->bytes};
 
-	if (piece_hash(&p, err) < 0)
+	if (piece_hash(&p, u->whole, err) < 0 || piece_md5(&p, err) < 0)
 		return -1;
-	for (unsigned try = 1;
-	     put(&p, remote_web(u->remote), u->req->container, u->req->name, err) < 0; try++)
-		if (!lanes_again(NULL, try, err))
-			return -1;
-	return 0;
+	return put(&p, remote_web(u->remote), u->req->container, u->req->name, err);
 }
 
 /* look_at: what kind of file it is. */
@@ -604,14 +643,17 @@ int upload_run(struct remote *r, const struct interrupt *in, const struct upload
 					 : open(req->file, O_RDONLY | O_CLOEXEC);
 	if (u->fd < 0)
 		dr_fail_errno(err, "open %s", req->file);
-	else
+	else if (!req->whole || hash_new(&u->whole, HASH_SHA256, err) == 0)
 		rc = run(u, in, err);
+	if (rc == 0 && u->whole)
+		hash_final_hex(u->whole, facts->sha256);
 	progress_end(&u->progress);
 	facts->bytes = atomic_load(&u->done);
 	facts->sent_bytes = facts->bytes - atomic_load(&u->spared);
 	if (u->fd >= 0)
 		close(u->fd);
 	dr_mutex_done(&u->lock);
+	hash_free(u->whole);
 	json_decref(u->there);
 	buf_done(&u->mtime);
 	buf_done(&u->container);

@@ -6,19 +6,23 @@
  * connections into CONTAINER_segments, as NAME/slo/MTIME/SIZE/SEGMENT-SIZE/NUMBER (the names that
  * the swift command gives them), and becomes a static large object. Segments that are there with
  * the right MD5 are not sent again, so a repeated command goes on where it was interrupted. Every
- * PUT carries the MD5 of its bytes, which the service compares before it keeps them.
- * A large object that is replaced loses its old segments, as far as they are not the new one's. */
+ * PUT carries the MD5 of its bytes, which the service compares before it keeps them; but when the
+ * SHA-256 of the whole is asked for, segments do not, and that is for the object's reader to
+ * compare (one hash of the bytes is enough, and it costs half as much). A large object that is
+ * replaced loses its old segments, as far as they are not the new one's. */
 #ifndef DR_CLI_UPLOAD_H
 #define DR_CLI_UPLOAD_H
 
 #include "cli/interrupt.h"
 #include "cli/remote.h"
+#include "digest/digest.h"
 
 struct upload_request {
 	const char *file; /* for messages, too; "-": standard input */
 	const char *container;
 	const char *name;
 	uint64_t segment_bytes; /* 0: as upload_segment_bytes() has it */
+	bool whole;             /* compute facts.sha256, and no more than that */
 };
 
 #define UPLOAD_SEGMENT_MIN ((uint64_t)1 << 20)
@@ -28,6 +32,7 @@ struct upload_facts {
 	uint64_t bytes;
 	uint64_t sent_bytes; /* the rest was there */
 	bool large;
+	char sha256[HASH_MAX_HEX]; /* when it was asked for */
 };
 
 /* upload_run: `in` is held by the caller. CANCELLED: what was sent of a file is kept for the next
