@@ -9,11 +9,15 @@
 #include "cli/interrupt.h"
 #include "cli/progress.h"
 #include "cli/say.h"
+#include "util/checked.h"
+#include "util/clock.h"
 #include "util/str.h"
 
 #include "util/banned.h"
 
-#define POLL_FIRST_MS 200 /* small imports are over soon */
+/* The longer it takes, the later it may be noticed that it is over: by a sixteenth, here. */
+#define POLL_SHARE 16
+#define POLL_FIRST_MS 50
 #define POLL_MAX_MS 1000
 #define PATIENCE 60 /* polls in a row that may go wrong before we give up */
 
@@ -74,12 +78,13 @@ static bool passing(const struct dr_err *err)
 /* follow: as images_wait, but 1 only says that a signal is held. */
 static int follow(struct wait *w, json_t **ret, struct dr_err *err)
 {
-	int pause_ms = POLL_FIRST_MS;
+	const uint64_t since = dr_now_ms();
 	unsigned failures = 0;
 	int state;
 
 	for (;;) {
 		struct dr_err why = DR_ERR_INIT;
+		uint64_t pause_ms;
 
 		state = look(w, ret, &why);
 		if (state == 0)
@@ -90,9 +95,9 @@ static int follow(struct wait *w, json_t **ret, struct dr_err *err)
 			*err = why;
 			return -1;
 		}
-		if (interrupt_seen(&w->in, -1, pause_ms))
+		pause_ms = POLL_FIRST_MS + (dr_now_ms() - since) / POLL_SHARE;
+		if (interrupt_seen(&w->in, -1, (int)dr_min_u64(pause_ms, POLL_MAX_MS)))
 			return 1;
-		pause_ms = pause_ms * 3 / 2 < POLL_MAX_MS ? pause_ms * 3 / 2 : POLL_MAX_MS;
 	}
 }
 
