@@ -5,6 +5,7 @@ import http.client
 import json
 import os
 import pathlib
+import random
 import signal
 import socket
 import statistics
@@ -25,6 +26,8 @@ SOURCES = {
     'raw-xz': 'disk.raw.xz',
     'raw': 'disk.raw',
 }
+BIG_BYTES = 1 << 30
+USERS_PROGRAM = ('app-12345', 'mocbuipbiaa6k6c')  # what users log in with, known to everybody
 
 
 # ---- processes ----
@@ -81,7 +84,40 @@ def timed_shell(command):
                   - before.children_user - before.children_system)
 
 
+def free_ports(count):
+    held = [socket.socket() for _ in range(count)]
+    for s in held:
+        s.bind(('127.0.0.1', 0))
+    ports = [s.getsockname()[1] for s in held]
+    for s in held:
+        s.close()
+    return ports
+
+
+def await_port(port, what):
+    for _ in range(200):
+        try:
+            socket.create_connection(('127.0.0.1', port)).close()
+            return
+        except OSError:
+            time.sleep(0.05)
+    sys.exit(f'bench: {what} did not start')
+
+
 # ---- what is measured ----
+
+def big_file(bench):
+    """1 GiB that nothing compresses, on disk and in the page cache; made once."""
+    path = bench.work / 'files/big'
+    if not path.exists():
+        path.parent.mkdir(exist_ok=True)
+        piece = random.Random(2).randbytes(16 << 20)
+        with open(path, 'wb') as f:
+            for at in range(0, BIG_BYTES, len(piece)):
+                f.write(piece[:BIG_BYTES - at])
+        path.chmod(0o644)
+    return path
+
 
 class Darkroom:
     """darkroomd on an empty data directory below `work`."""
@@ -98,14 +134,17 @@ class Darkroom:
             command += ['--set', s]
         with open(work / 'log', 'wb') as log:
             self.proc = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log)
-        self.url = 'http://' + first_line(self.proc, 'darkroomd').split('http=')[1].split()[0]
+        ready = dict(word.split('=', 1) for word in first_line(self.proc, 'darkroomd').split()[1:])
+        self.url = 'http://' + ready['http']
+        self.sftp_port = int(ready['sftp'].rpartition(':')[2])
         self.wire = http.client.HTTPConnection(urllib.parse.urlsplit(self.url).netloc)
         self.account = self.made['account_id']
         self.log_in(self.made['client_id'], self.made['secret'])
 
-    def log_in(self, client, secret):
+    def log_in(self, client, secret, **grant):
+        self.client, self.secret = client, secret
         self.credentials = 'Basic ' + base64.b64encode(f'{client}:{secret}'.encode()).decode()
-        answer = self.call('POST', '/token', {'grant_type': 'client_credentials'})
+        answer = self.call('POST', '/token', grant or {'grant_type': 'client_credentials'})
         self.credentials = 'Bearer ' + answer['access_token']
 
     def admin(self, *words):
@@ -118,6 +157,15 @@ class Darkroom:
         self.account = self.admin('account', 'create', 'bench')['id']
         client = self.admin('client', 'create', self.account)
         self.log_in(client['id'], client['secret'])
+
+    def new_user(self, ssh_key):
+        """The id of a user of the account, who logs in with that key."""
+        client = self.client, self.secret
+        user = self.admin('user', 'create', f'{self.account}@example.com', '--account', self.account)
+        self.log_in(*USERS_PROGRAM, grant_type='password', username=user['email'], password=user['password'])
+        self.call('PUT', f'/1.0/users/{user["id"]}', {'ssh_key': ssh_key})
+        self.log_in(*client)
+        return user['id']
 
     def request(self, method, path, body=None):
         self.wire.request(method, path, json.dumps(body) if body is not None else None,
@@ -167,13 +215,29 @@ class Darkroom:
         self.proc.stdout.close()
 
 
+class Brightbox:
+    """Our command, with a home of its own below `work`, as the client that is logged in."""
+
+    def __init__(self, work, darkroom):
+        home = work / f'home-{darkroom.client}'
+        home.mkdir()
+        self.environment = {**os.environ, 'HOME': str(home)}
+        self('config', 'client_add', darkroom.client, darkroom.secret, darkroom.url)
+
+    def __call__(self, *words):
+        """Seconds."""
+        began = time.monotonic()
+        done = subprocess.run([BIN / 'brightbox', *words], env=self.environment, capture_output=True, text=True)
+        if done.returncode:
+            sys.exit(f'bench: brightbox {words[0]} {words[1]}: {done.stderr[-500:]}')
+        return time.monotonic() - began
+
+
 class Nginx:
     """nginx on the directory `root`, with its own files in `work`."""
 
     def __init__(self, work, root):
-        with socket.socket() as s:
-            s.bind(('127.0.0.1', 0))
-            port = s.getsockname()[1]
+        port, = free_ports(1)
         temporary = ' '.join(f'{what}_temp_path {work}/nginx-{what};'
                              for what in ('client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'))
         (work / 'nginx.conf').write_text(
@@ -185,13 +249,7 @@ class Nginx:
         self.proc = subprocess.Popen(['nginx', '-c', work / 'nginx.conf', '-p', work],
                                      stderr=subprocess.DEVNULL)
         self.url = f'http://127.0.0.1:{port}'
-        for _ in range(200):
-            try:
-                socket.create_connection(('127.0.0.1', port)).close()
-                return
-            except OSError:
-                time.sleep(0.05)
-        sys.exit('bench: nginx did not start')
+        await_port(port, 'nginx')
 
     def cpu(self):
         return cpu_seconds(self.proc.pid)

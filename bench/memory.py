@@ -1,17 +1,24 @@
 # SPDX-License-Identifier: Apache-2.0
 """Memory: of one import over all its processes, and of a daemon that has nothing to do."""
+import collections
+import http.client
 import os
 import subprocess
+import sys
 import threading
 import time
+import urllib.parse
 
 import common
+import sftp
 
 MIB = 1 << 20
 PERIOD_SECONDS = 0.015
 BIG = {name: f'big-{common.SOURCES[name]}' for name in ('qcow2-zlib', 'qcow2-zstd', 'qcow2')}
 BIG_BYTES = 400 << 30
 LIMIT_MIB = 128
+CONNECTIONS = 500
+SESSIONS = 50
 
 
 def big_disks():
@@ -47,6 +54,21 @@ def held(pid):
             return int(f.read().split()[1]) * os.sysconf('SC_PAGE_SIZE')
 
 
+def held_by_all(pid):
+    """{name: bytes} of the daemon and everything below it; those of one name together."""
+    parts = collections.Counter()
+    for p in [pid, *common.children(pid)]:
+        try:
+            parts[common.name_of(p)] += held(p)
+        except OSError:
+            pass  # it has just ended
+    return parts
+
+
+def in_words(parts):
+    return ', '.join(f'{name} {n / MIB:.0f}' for name, n in parts.items())
+
+
 class Peak(threading.Thread):
     """The largest sum over the daemon and everything below it, while it runs."""
 
@@ -59,12 +81,7 @@ class Peak(threading.Thread):
 
     def run(self):
         while not self.over.wait(PERIOD_SECONDS):
-            parts = {}
-            for pid in [self.pid, *common.children(self.pid)]:
-                try:
-                    parts[common.name_of(pid)] = held(pid)
-                except OSError:
-                    pass  # it has just ended
+            parts = held_by_all(self.pid)
             if sum(parts.values()) > self.bytes:
                 self.bytes = sum(parts.values())
                 self.parts = parts
@@ -72,7 +89,7 @@ class Peak(threading.Thread):
     def stop(self):
         self.over.set()
         self.join()
-        return self.bytes / MIB, ', '.join(f'{name} {n / MIB:.0f}' for name, n in self.parts.items())
+        return self.bytes / MIB, in_words(self.parts)
 
 
 def of_import(bench, row, file, goal):
@@ -118,4 +135,44 @@ def idle(bench, _names):
             bench.table.add(f'idle/{state.replace(" ", "-")}', 'MiB', [(found['VmRSS'], None)], at_most=32,
                             note=f'anonymous {found["RssAnon"]:.1f}')
     finally:
+        darkroom.stop()
+
+
+def kept_connection(darkroom):
+    """An HTTP connection that has had an answer."""
+    wire = http.client.HTTPConnection(urllib.parse.urlsplit(darkroom.url).netloc)
+    ask(darkroom, wire)
+    return wire
+
+
+def ask(darkroom, wire):
+    wire.request('GET', '/1.0/images', headers={'Authorization': darkroom.credentials})
+    answer = wire.getresponse()
+    answer.read()
+    if answer.status != 200 or wire.sock is None:
+        sys.exit(f'bench: GET /1.0/images: {answer.status}, connection {"kept" if wire.sock else "closed"}')
+
+
+def guests(bench, _names):
+    """Everybody has been served and is still there, which the answers afterwards prove."""
+    bench.table.head('A daemon whose guests have nothing to ask (Pss of all processes)', '')
+    darkroom = common.Darkroom(bench.work / 'guests')
+    wires, sessions = [], []
+    try:
+        client = sftp.ours(bench, darkroom)
+        for _ in range(CONNECTIONS):
+            wires.append(kept_connection(darkroom))
+        for _ in range(SESSIONS):
+            sessions.append(client.session())
+        time.sleep(3)
+        parts = held_by_all(darkroom.proc.pid)
+        for wire in wires:
+            ask(darkroom, wire)
+        for session in sessions:
+            session.ask()
+        bench.table.add('idle-guests', 'MiB', [(sum(parts.values()) / MIB, None)], at_most=LIMIT_MIB,
+                        note=f'{CONNECTIONS} HTTP connections, {SESSIONS} SFTP sessions: {in_words(parts)}')
+    finally:
+        for guest in wires + sessions:
+            guest.close()
         darkroom.stop()

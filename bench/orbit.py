@@ -15,7 +15,6 @@ import swift
 SMALL = 1000         # objects of one round
 SMALL_BYTES = 4096
 AT_ONCE = 8
-BIG_BYTES = 1 << 30
 PAGE = 10_000        # lines
 MANY = 1_000_000     # objects in our container
 PAGES = 10           # requests of one round
@@ -163,34 +162,22 @@ def page(bench, peer, ours):
 
 # ---- large ones ----
 
-def big_file(bench):
-    path = bench.work / 'files/big'
-    if not path.exists():
-        piece = random.Random(2).randbytes(16 << 20)
-        with open(path, 'wb') as f:
-            for _ in range(BIG_BYTES // len(piece)):
-                f.write(piece)
-        path.chmod(0o644)
-        subprocess.run(['sync'], check=True)
-    return path
-
-
 def put_big(bench, peer, ours):
-    path = big_file(bench)
+    path = common.big_file(bench)
     containers = {side: side.new_container() for side in (peer, ours)}
 
     def rate(side):
         subprocess.run(['sync'], check=True)
         took, cpu = side.curl([uploaded(path, f'{side.url}/{containers[side]}/big')], 201)
         side.request('DELETE', f'/{containers[side]}/big')
-        return BIG_BYTES / took / 1e6, cpu
+        return common.BIG_BYTES / took / 1e6, cpu
 
     theirs, mine = common.interleaved(bench.rounds, lambda: rate(peer), lambda: rate(ours))
     bench.table.add('orbit/put-1g', 'MB/s', mine, theirs, at_least=1.5, note='CPU of the servers')
 
 
 def get_big(bench, names, ours):
-    path = big_file(bench)
+    path = common.big_file(bench)
     container = ours.new_container()
     ours.curl([uploaded(path, f'{ours.url}/{container}/big')], 201)
     subprocess.run(['sync'], check=True)
@@ -201,7 +188,7 @@ def get_big(bench, names, ours):
         one = f"curl -sf -H 'X-Auth-Token: {side.token}' -o /dev/null {url}"
         cpu = side.cpu()
         took, _ = common.timed_shell(f'{one} & first=$!; {one} && wait $first' if clients == 2 else one)
-        return clients * BIG_BYTES / took / 1e6, side.cpu() - cpu
+        return clients * common.BIG_BYTES / took / 1e6, side.cpu() - cpu
 
     url = f'{ours.url}/{container}/big'
     try:

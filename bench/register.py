@@ -4,6 +4,8 @@ import shutil
 import subprocess
 
 import common
+import orbit
+import swift
 
 CONVERT = 'curl -sf -o {t}/d {u} && qemu-img convert -O raw {t}/d {t}/o'
 BY_HAND = {
@@ -87,3 +89,36 @@ def again(bench, names):
                 new.append(added)
         bench.table.add(f'again/{name}', 's', second, first, at_most=0.60,
                         also=not any(new), note=f'{max(new)} new chunks')
+
+
+def from_file(bench, _names):
+    """A file of this machine: one command uploads it to Orbit and imports it; theirs is the upload."""
+    bench.table.head('Registering a file of this machine (images register --file)', 'curl -T to Swift, no more')
+    path = common.DISK / common.SOURCES['qcow2']
+    darkroom = bench.darkroom
+
+    def upload():
+        subprocess.run(['sync'], check=True)
+        result = theirs.curl([orbit.uploaded(path, f'{theirs.url}/{container}/disk')], 201)
+        theirs.request('DELETE', f'/{container}/disk')
+        return result
+
+    def command():
+        """By an account that has nothing yet, as in ours(); the upload is removed by the command."""
+        darkroom.new_account()
+        brightbox = common.Brightbox(bench.work, darkroom)
+        subprocess.run(['sync'], check=True)
+        cpu = darkroom.cpu()
+        took = brightbox('images', 'register', '--arch=x86_64', '--file', path)
+        return took, darkroom.cpu() - cpu
+
+    subprocess.run(['cat', path], check=True, stdout=subprocess.DEVNULL)
+    peer = swift.Swift(bench.work / 'swift')
+    try:
+        theirs = orbit.Side(peer, peer.url, peer.token, bench.work)
+        container = theirs.new_container()
+        hand, mine = common.interleaved(bench.rounds, upload, command)
+    finally:
+        peer.stop()
+    bench.table.add('register-file', 's', mine, hand, at_most=1.2,
+                    note=f'{mib("qcow2")}; both end on disk; CPU of the servers')

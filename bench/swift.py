@@ -5,7 +5,6 @@ import pathlib
 import pwd
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -37,23 +36,13 @@ FILTERS = {  # of the proxy: its egg's entry point, and what it is told
 }
 
 
-def free_ports(count):
-    held = [socket.socket() for _ in range(count)]
-    for s in held:
-        s.bind(('127.0.0.1', 0))
-    ports = [s.getsockname()[1] for s in held]
-    for s in held:
-        s.close()
-    return ports
-
-
 class Swift:
     """Swift below `work`, as many workers of each server as there are processors."""
 
     def __init__(self, work):
         self.work = pathlib.Path(work)
         self.user = pwd.getpwuid(os.getuid()).pw_name
-        self.ports = dict(zip((*SERVERS, 'memcached'), free_ports(5)))
+        self.ports = dict(zip((*SERVERS, 'memcached'), common.free_ports(5)))
         self.processes = []
         for name in ('etc', 'node/d1', 'log'):
             (self.work / name).mkdir(parents=True)
@@ -61,11 +50,15 @@ class Swift:
             self.make_ring(name)
             self.configure(name)
         self.configure_proxy()
-        self.start(['memcached', '-l', '127.0.0.1', '-p', str(self.ports['memcached']), '-m', '64', '-u',
-                    self.user], 'memcached')
-        for name in SERVERS:
-            self.start([f'swift-{name}-server', self.work / f'etc/{name}-server.conf'], name)
-        self.url, self.token = self.log_in()
+        try:
+            self.start(['memcached', '-l', '127.0.0.1', '-p', str(self.ports['memcached']), '-m', '64', '-u',
+                        self.user], 'memcached')
+            for name in SERVERS:
+                self.start([f'swift-{name}-server', self.work / f'etc/{name}-server.conf'], name)
+            self.url, self.token = self.log_in()
+        except BaseException:  # whoever interrupts does not reach them: they have a session of their own
+            self.stop()
+            raise
 
     def make_ring(self, name):
         builder = f'{name}.builder'
@@ -107,7 +100,6 @@ class Swift:
                     return answer.headers['X-Storage-Url'], answer.headers['X-Auth-Token']
             except OSError:
                 time.sleep(0.1)
-        self.stop()
         sys.exit('bench: Swift did not start')
 
     def cpu(self):
