@@ -146,6 +146,7 @@ void swift_put_done(struct swift_put *p)
 /* One upload; lives until the body is over. */
 struct upload {
 	struct swift_call call;
+	struct swift_put put;
 	struct orbit_upload *orbit;
 	struct buf manifest;
 	struct dr_err err;
@@ -186,6 +187,7 @@ static void close_upload(void *arg)
 	struct upload *u = arg;
 
 	orbit_upload_abandon(u->orbit);
+	swift_put_done(&u->put);
 	buf_done(&u->manifest);
 	free(u);
 }
@@ -245,16 +247,6 @@ static void send_errors(struct swift_call *c, struct buf *errors)
 	http_send(c->rs, types[json], buf_str(&b), b.len);
 }
 
-static int put_manifest(struct upload *u, struct orbit_object *o, struct buf *errors)
-{
-	DR_CLEANUP(swift_put_done) struct swift_put p;
-
-	if (swift_put_open(&p, &u->call, &u->err) <= 0)
-		return -1; /* it passed before: only memory can be short */
-	return orbit_static_put(u->call.orbit, &u->call.caller, &p.put, buf_str(&u->manifest),
-				u->manifest.len, o, errors, &u->err);
-}
-
 static void finish_manifest(void *arg, struct http_request *rq, struct http_response *rs)
 {
 	struct upload *u = arg;
@@ -267,7 +259,8 @@ static void finish_manifest(void *arg, struct http_request *rq, struct http_resp
 	if (rc == 0 && !o)
 		rc = dr_fail_nomem(&u->err);
 	if (rc == 0)
-		rc = put_manifest(u, o, &errors);
+		rc = orbit_static_put(u->call.orbit, &u->call.caller, &u->put.put,
+				      buf_str(&u->manifest), u->manifest.len, o, &errors, &u->err);
 	if (rc < 0 && errors.len > 0)
 		send_errors(&u->call, &errors);
 	else
@@ -292,14 +285,17 @@ static int may_write(struct swift_call *c, struct dr_err *err)
 }
 
 /* begin: 1 when the body is wanted, 0 when it answered. */
-static int begin(struct swift_call *c, const struct swift_put *p, struct upload *u, bool manifest,
-		 struct dr_err *err)
+static int begin(struct upload *u, bool manifest, struct dr_err *err)
 {
+	struct swift_call *c = &u->call;
 	uint64_t length = http_content_length(c->rq);
+	int rc = swift_put_open(&u->put, c, err);
 
+	if (rc <= 0)
+		return rc;
 	/* Rights first: whether the rest is right is nobody's business without. */
 	if (manifest ? may_write(c, err) < 0
-		     : orbit_upload_begin(c->orbit, &c->caller, &p->put, &u->orbit, err) < 0)
+		     : orbit_upload_begin(c->orbit, &c->caller, &u->put.put, &u->orbit, err) < 0)
 		return -1;
 	if (!http_header(c->rq, "Content-Length") && !http_header(c->rq, "Transfer-Encoding")) {
 		swift_error_text(c->rs, 411, "Missing Content-Length header.");
@@ -316,19 +312,16 @@ static int begin(struct swift_call *c, const struct swift_put *p, struct upload 
 int swift_object_upload(struct swift_call *c, struct dr_err *err)
 {
 	const bool manifest = swift_query_is(c->rq, "multipart-manifest", "put");
-	DR_CLEANUP(swift_put_done) struct swift_put p;
 	struct upload *u;
-	int rc = swift_put_open(&p, c, err);
+	int rc;
 
-	if (rc <= 0)
-		return rc;
 	if (http_header(c->rq, "X-Copy-From"))
 		return swift_object_copy(c, err);
 	u = calloc(1, sizeof *u);
 	if (!u)
 		return dr_fail_nomem(err);
 	u->call = *c;
-	rc = begin(c, &p, u, manifest, err);
+	rc = begin(u, manifest, err);
 	if (rc <= 0) {
 		close_upload(u);
 		return rc;
