@@ -13,16 +13,18 @@
 
 /* ?multipart-manifest=get, and ?format= for images; the words clients use for listings mean nothing
  * here. */
-static bool wanted_form(const struct http_request *rq, enum orbit_form *ret)
+static bool wanted_form(const struct swift_call *c, enum orbit_form *ret)
 {
 	static const char *const of_listings[] = {"", "json", "plain", "xml"};
-	const char *format = swift_query(rq, "format");
+	const char *format = swift_query(c->rq, "format");
 
 	*ret = ORBIT_CONTENT;
-	if (swift_query_is(rq, "multipart-manifest", "get")) {
+	if (swift_query_is(c->rq, "multipart-manifest", "get")) {
 		*ret = ORBIT_MANIFEST;
 		return true;
 	}
+	if (strcmp(c->container, ORBIT_IMAGES) != 0)
+		return true;
 	for (size_t i = 0; i < sizeof of_listings / sizeof *of_listings; i++) {
 		if (strcmp(format, of_listings[i]) == 0)
 			return true;
@@ -200,7 +202,7 @@ int swift_object_read(struct swift_call *c, struct dr_err *err)
 
 	if (!o)
 		return dr_fail_nomem(err);
-	if (!wanted_form(c->rq, &form))
+	if (!wanted_form(c, &form))
 		return dr_refuse(err, DR_INVALID, "format",
 				 "Objects of images have the formats lz4, raw and qcow2");
 	if (orbit_object_open(c->orbit, &c->caller, c->account, c->container, c->object, form, o,

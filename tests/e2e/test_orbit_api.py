@@ -284,6 +284,13 @@ def test_object_life(swift, box):
     assert swift("PUT", "/no-such/x", {}, b"x").status == 404
 
 
+def test_parameters_that_mean_nothing_for_an_object(swift, box):
+    swift.put(box + "/x.png", b"hello")
+    for query in ("format=webp", "format=raw", "format=json", "limit=a", "symlink=get", "x"):
+        answer = swift("GET", f"{box}/x.png?{query}")
+        assert (answer.status, answer.body) == (200, b"hello"), query
+
+
 def test_sums_follow_objects(swift, box):
     swift.put(box + "/x", b"12345")
     swift.put(box + "/y", b"123")
