@@ -119,7 +119,7 @@ static void human_size(struct buf *b, uint64_t bytes)
 		buf_printf(b, "%ci", units[unit - 1]);
 }
 
-/* A dot in front: whatever the name, it is a place below this one. */
+/* A dot in front: no name can be taken for a scheme or a host. */
 static void link_to(struct buf *b, const char *name)
 {
 	buf_puts(b, "    <td class=\"colname\"><a href=\"./");
