@@ -147,6 +147,11 @@ static void describe(const struct image_object *img, enum orbit_form form, struc
 	(void)dr_copy(ret->etag, sizeof ret->etag, img->etag);
 }
 
+static int no_such_object(struct dr_err *err)
+{
+	return dr_fail(err, DR_NOT_FOUND, "There is no such object");
+}
+
 /* look: of what a listing knows, without opening anything. */
 static int look(struct orbit *o, const char *account, const char *name, struct image_object *ret,
 		struct dr_err *err)
@@ -158,7 +163,7 @@ static int look(struct orbit *o, const char *account, const char *name, struct i
 	if (library_objects(o->library, &p, account, "", "", name, 1, &found, &n, err) < 0)
 		return -1;
 	if (n == 0 || strcmp(found->name, name) != 0)
-		return dr_fail(err, DR_NOT_FOUND, "There is no such object");
+		return no_such_object(err);
 	*ret = *found;
 	return 0;
 }
@@ -168,13 +173,19 @@ int images_open(struct orbit *o, const char *account, const char *name, enum orb
 {
 	const struct principal p = reader(account);
 	DR_CLEANUP(view_closep) struct view *view = NULL;
+	struct dr_err e = DR_ERR_INIT;
 	struct image_object img;
 
 	if (!ret_view && forms[form].kind == VIEW_LZ4) {
 		if (look(o, account, name, &img, err) < 0)
 			return -1;
 	} else if (library_object_open(o->library, &p, account, name, forms[form].kind, &img, &view,
-				       err) < 0) {
+				       &e) < 0) {
+		/* Another account's image that everybody may use is no object here, to GET as to
+		 * HEAD and to listings. */
+		if (e.code == DR_DENIED)
+			return no_such_object(err);
+		*err = e;
 		return -1;
 	}
 	describe(&img, form, ret);
