@@ -367,7 +367,7 @@ static const struct admin_command {
 	{"store", "collect", "[--now]", 0, admin_store_collect,
 	 "remove what nothing refers to; --now also what is young"},
 	{"store", "check", "[--full]", 0, admin_store_check,
-	 "check images, manifests and chunks; --full reads every byte"},
+	 "check images and users' objects; --full reads every byte"},
 	{"doctor", "", "", 0, admin_doctor, "check this installation"},
 };
 

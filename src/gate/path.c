@@ -15,6 +15,13 @@ static size_t up(const char *path, size_t n)
 	return n > 0 ? n - 1 : 0;
 }
 
+static int too_long(struct dr_err *err)
+{
+	return dr_fail(err, DR_INVALID,
+		       "the name is too long: a container's has at most %d bytes, an object's %d",
+		       GATE_CONTAINER_BYTES, GATE_OBJECT_BYTES);
+}
+
 int gate_path_clean(const char *path, size_t len, char ret[static GATE_PATH_TEXT],
 		    struct dr_err *err)
 {
@@ -35,7 +42,7 @@ int gate_path_clean(const char *path, size_t len, char ret[static GATE_PATH_TEXT
 			continue;
 		}
 		if (part >= GATE_PATH_TEXT - 1 - n)
-			return dr_fail(err, DR_INVALID, "the name is too long");
+			return too_long(err);
 		ret[n++] = '/';
 		memcpy(ret + n, s, part);
 		n += part;
@@ -46,7 +53,7 @@ int gate_path_clean(const char *path, size_t len, char ret[static GATE_PATH_TEXT
 	below = strchr(ret + 1, '/');
 	container = below ? (size_t)(below - ret - 1) : n - 1;
 	if (container > GATE_CONTAINER_BYTES || (below && strlen(below + 1) > GATE_OBJECT_BYTES))
-		return dr_fail(err, DR_INVALID, "the name is too long");
+		return too_long(err);
 	return 0;
 }
 
