@@ -218,7 +218,8 @@ int orbit_get(struct cli *cli, const struct args *args, struct dr_err *err)
 	if (place_parse(&p, args->words[0], err) < 0)
 		return -1;
 	if (!p.name || p.name[strlen(p.name) - 1] == '/')
-		return dr_fail(err, DR_INVALID, "'%.80s' is no object", args->words[0]);
+		return dr_fail(err, DR_INVALID, "'%.80s' is no object: container/name is one",
+			       args->words[0]);
 	if (dr_streq(asked, "-") && isatty(STDOUT_FILENO))
 		return dr_fail(err, DR_INVALID, "an object is nothing for a terminal");
 	if (!dr_streq(asked, "-") && choose_file(asked, p.name, &file, err) < 0)
@@ -267,7 +268,9 @@ static int choose_url(struct sign_url *url, const struct place *p, const struct 
 	url->prefix = args_get(args, "prefix") != NULL;
 	url->ip = args_get(args, "ip");
 	if (!p->name && !url->prefix)
-		return dr_fail(err, DR_INVALID, "'%.80s' is no object; --prefix takes containers",
+		return dr_fail(err, DR_INVALID,
+			       "'%.80s' is no object: container/name is one; --prefix takes "
+			       "containers",
 			       args->words[0]);
 	return 0;
 }

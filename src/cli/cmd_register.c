@@ -34,10 +34,14 @@ static int check(const struct args *args, struct dr_err *err)
 {
 	static const char *const sources[] = {"server", "url", "volume", "file"};
 	const char *public = args_get(args, "public");
+	const char *arch = args_get(args, "arch");
 	size_t given = 0;
 
-	if (!args_get(args, "arch"))
+	if (!arch)
 		return dr_fail(err, DR_INVALID, "You must specify the architecture");
+	/* The service says so, too, but of a file only when it has been uploaded. */
+	if (args_get(args, "file") && !dr_streq(arch, "x86_64") && !dr_streq(arch, "i686"))
+		return dr_fail(err, DR_INVALID, "arch must be x86_64 or i686");
 	if (images_check_mode(args_get(args, "mode"), err) < 0 ||
 	    images_check_flag("Public", public, err) < 0)
 		return -1;
