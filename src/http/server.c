@@ -17,8 +17,8 @@
 
 #define MIN_EPOLL_THREADS 2U
 #define MIN_CONNECTIONS 16U
-#define OTHER_FILES \
-	256U /* descriptors that are not connections: the store, the catalogue, imports */
+#define FILES_EACH 2U    /* descriptors: a connection, and the file it sends or writes */
+#define OTHER_FILES 256U /* the store, the catalogue, imports */
 #define POOL_BYTES \
 	((size_t)32 << 10) /* per connection: its head must fit, and that of the answer */
 
@@ -95,20 +95,19 @@ static int start_mhd(struct http_server *s, int fd, unsigned threads, struct dr_
  * never see a crowd to thin out. */
 static void fit_descriptors(unsigned *connections)
 {
+	const rlim_t want = FILES_EACH * (rlim_t)*connections + OTHER_FILES;
 	struct rlimit files;
-	rlim_t want = *connections + OTHER_FILES;
 
 	if (getrlimit(RLIMIT_NOFILE, &files) != 0 || files.rlim_cur >= want)
 		return;
-	if (files.rlim_max < want)
-		want = files.rlim_max;
-	files.rlim_cur = want;
-	if (setrlimit(RLIMIT_NOFILE, &files) != 0 || want >= *connections + OTHER_FILES)
+	files.rlim_cur = files.rlim_max < want ? files.rlim_max : want;
+	if (setrlimit(RLIMIT_NOFILE, &files) != 0 || files.rlim_cur == want)
 		return;
-	*connections = want > OTHER_FILES + MIN_CONNECTIONS ? (unsigned)(want - OTHER_FILES)
-							    : MIN_CONNECTIONS;
+	*connections = files.rlim_cur > OTHER_FILES + FILES_EACH * MIN_CONNECTIONS
+			       ? (unsigned)(files.rlim_cur - OTHER_FILES) / FILES_EACH
+			       : MIN_CONNECTIONS;
 	dr_log(DR_WARN, "what=http connections=%u note=\"no more descriptors (ulimit -n %llu)\"",
-	       *connections, (unsigned long long)want);
+	       *connections, (unsigned long long)files.rlim_cur);
 }
 
 static void server_free(struct http_server *s)

@@ -4,7 +4,9 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/uio.h>
+#include <sys/wait.h>
 
 #include "http-wire.h"
 #include "http/http.h"
@@ -308,6 +310,27 @@ static void a_cut_download_is_logged_with_what_was_sent(void **state)
 	buf_done(&a.body);
 }
 
+/* In a process of its own: limits do not come back. */
+static void every_connection_may_have_a_file(void **state)
+{
+	struct http_config cfg = {
+		.host = "127.0.0.1", .workers = 1, .connections = 300, .handle = handle};
+	struct rlimit files = {310, 2000};
+	struct http_server *server;
+	struct dr_err err = DR_ERR_INIT;
+	pid_t child = fork();
+	int status;
+
+	(void)state;
+	if (child == 0) {
+		if (setrlimit(RLIMIT_NOFILE, &files) != 0 || http_start(&server, &cfg, &err) < 0)
+			_exit(1);
+		_exit(getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur >= 600 ? 0 : 2);
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_int_equal(status, 0);
+}
+
 int main(void)
 {
 #define with_server(t) cmocka_unit_test_setup_teardown(t, setup, teardown)
@@ -319,6 +342,7 @@ int main(void)
 		with_server(files_that_are_not_in_memory_are_read),
 		with_server(files_that_are_too_short_never_look_whole),
 		with_server(a_cut_download_is_logged_with_what_was_sent),
+		cmocka_unit_test(every_connection_may_have_a_file),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
