@@ -186,7 +186,12 @@ static int begin(struct session *s, struct bench *b, const struct where *w, stru
 		return dr_fail_nomem(err);
 	if (orbit_upload_begin(s->orbit, &s->caller, &put, &t->upload, err) < 0)
 		return -1;
-	return old ? copy_all(b, old, t->upload, b->object.bytes, err) : 0;
+	if (!old)
+		return 0;
+	/* The copy is by files, and those of a large object's segments may be the same ones. */
+	if (b->object.bytes > orbit_upload_most(t->upload))
+		return dr_fail(err, DR_LIMIT, "too large to be gone on with, or over the quota");
+	return copy_all(b, old, t->upload, b->object.bytes, err);
 }
 
 static int do_create(struct session *s, struct bench *b, struct gate_answer *ret, int *ret_fd,
