@@ -29,8 +29,13 @@
 #define LOGINS_AT_ONCE PASSWORD_HASHES
 #define QUESTIONS_AT_ONCE 64
 
+struct place {
+	bool taken;
+	char account[ID_TEXT]; /* "": it logs in */
+};
+
 struct sftp {
-	struct sftp_config cfg;
+	struct sftp_config cfg; /* threads: the crew's size */
 	struct lockout *lockout;
 	int epoll, wake;
 	pthread_t waiter, crew[CREW_MOST];
@@ -40,7 +45,7 @@ struct sftp {
 	struct dr_cond work;
 	/* under lock */
 	bool stopping;
-	unsigned logins;
+	struct place places[CREW_MOST]; /* cfg.threads of them: who is being answered */
 	uint64_t last_id;
 	struct session *sessions;     /* all, doubly linked */
 	struct session *first, *last; /* with a question */
@@ -155,15 +160,19 @@ static int delay(struct session *s, struct dr_err *err)
 	return write(o->wake, &one, sizeof one) == sizeof one ? 0 : dr_fail_errno(err, "eventfd");
 }
 
-static unsigned sessions_of(struct sftp *o, const char *account)
+/* claim: one of the account's places, if there is one left. */
+static bool claim(struct session *s, const char account[static ID_TEXT])
 {
+	struct sftp *o = s->owner;
 	unsigned n = 0;
 
 	dr_lock(&o->lock);
-	for (const struct session *s = o->sessions; s; s = s->next)
-		n += strcmp(s->account, account) == 0;
+	for (const struct session *other = o->sessions; other; other = other->next)
+		n += strcmp(other->account, account) == 0;
+	if (n < o->cfg.sessions_per_account)
+		memcpy(s->account, account, ID_TEXT);
 	dr_unlock(&o->lock);
-	return n;
+	return n < o->cfg.sessions_per_account;
 }
 
 /* enter: 1 logged in, or (a key) it would do; 0 wrong. */
@@ -178,14 +187,11 @@ static int enter(struct session *s, struct bench *b, struct dr_err *err)
 	explicit_bzero(b->rq.other, sizeof b->rq.other);
 	if (rc <= 0 || (b->rq.op == GATE_LOGIN_KEY && !(b->rq.flags & GATE_PROVEN)))
 		return rc;
-	if (sessions_of(o, who.account) >= o->cfg.sessions_per_account) {
+	if (!claim(s, who.account)) {
 		dr_log(DR_WARN, "what=sftp-refused account=%s cause=sessions", who.account);
 		return 0;
 	}
 	s->caller = (struct orbit_caller){.who = who};
-	dr_lock(&o->lock);
-	memcpy(s->account, who.account, sizeof s->account);
-	dr_unlock(&o->lock);
 	s->logged_in = true;
 	return 1;
 }
@@ -256,6 +262,19 @@ static enum outcome turn(struct session *s, struct bench *b)
 
 /* ---- threads ---- */
 
+/* may_take: those who log in, and each account, leave some of the crew to the others, however long
+ * it takes to answer them. */
+static bool may_take_locked(const struct sftp *o, const struct session *s)
+{
+	const unsigned half = o->cfg.threads > 1 ? o->cfg.threads / 2 : 1;
+	unsigned n = 0;
+
+	dr_assert_held(&o->lock);
+	for (unsigned i = 0; i < o->cfg.threads; i++)
+		n += o->places[i].taken && strcmp(o->places[i].account, s->account) == 0;
+	return n < (s->account[0] ? half : LOGINS_AT_ONCE);
+}
+
 /* take: the first session whose turn it is. Called with the lock held. */
 static struct session *take_locked(struct sftp *o)
 {
@@ -263,7 +282,7 @@ static struct session *take_locked(struct sftp *o)
 
 	dr_assert_held(&o->lock);
 	for (struct session *s = o->first; s; before = s, s = s->queued) {
-		if (!s->logged_in && o->logins >= LOGINS_AT_ONCE)
+		if (!may_take_locked(o, s))
 			continue;
 		if (before)
 			before->queued = s->queued;
@@ -277,13 +296,27 @@ static struct session *take_locked(struct sftp *o)
 	return NULL;
 }
 
+/* take_place: there is one for each of the crew. */
+static struct place *take_place_locked(struct sftp *o, const struct session *s)
+{
+	struct place *p = o->places;
+
+	dr_assert_held(&o->lock);
+	while (p->taken)
+		p++;
+	assert(p < o->places + o->cfg.threads);
+	p->taken = true;
+	memcpy(p->account, s->account, sizeof p->account);
+	return p;
+}
+
 static void *run_crew(void *arg)
 {
 	struct sftp *o = arg;
 	struct bench *b = calloc(1, sizeof *b);
 	struct session *s;
+	struct place *place;
 	enum outcome outcome;
-	bool login;
 
 	if (!b)
 		abort(); /* at start; there is no crew without it */
@@ -295,14 +328,13 @@ static void *run_crew(void *arg)
 			dr_unlock(&o->lock);
 			break;
 		}
-		login = !s->logged_in;
-		o->logins += login;
+		place = take_place_locked(o, s);
 		dr_unlock(&o->lock);
 		outcome = turn(s, b);
 		dr_lock(&o->lock);
-		o->logins -= login;
-		/* Another login may have waited for this one's place. */
-		if (login)
+		place->taken = false;
+		/* Another one may have waited for this place. */
+		if (o->first)
 			dr_cond_signal(&o->work);
 		dr_unlock(&o->lock);
 		if (outcome == WATCH)
@@ -382,9 +414,7 @@ static void *run_waiter(void *arg)
 
 static int start_threads(struct sftp *o, struct dr_err *err)
 {
-	const unsigned size = o->cfg.threads ? o->cfg.threads : CREW_DEFAULT;
-
-	for (; o->crew_size < size && o->crew_size < CREW_MOST; o->crew_size++)
+	for (; o->crew_size < o->cfg.threads; o->crew_size++)
 		if (pthread_create(&o->crew[o->crew_size], NULL, run_crew, o) != 0)
 			return dr_fail(err, DR_IO, "cannot start a thread");
 	o->waits = pthread_create(&o->waiter, NULL, run_waiter, o) == 0;
@@ -400,6 +430,8 @@ int sftp_start(struct sftp **ret, const struct sftp_config *cfg, struct dr_err *
 	if (!o)
 		return dr_fail_nomem(err);
 	o->cfg = *cfg;
+	o->cfg.threads =
+		cfg->threads ? (unsigned)dr_min_size(cfg->threads, CREW_MOST) : CREW_DEFAULT;
 	dr_mutex_init(&o->lock);
 	dr_cond_init(&o->work);
 	o->epoll = epoll_create1(EPOLL_CLOEXEC);
