@@ -119,7 +119,7 @@ static void reap(struct door *d)
 		for (unsigned i = 0; i < d->cfg->sessions; i++)
 			if (d->guests[i].pid == pid)
 				d->guests[i].pid = 0;
-		/* SIGALRM: it did not log in. Anything else is an attack or a bug. */
+		/* SIGALRM: it did not log in, or hang up. Anything else is an attack or a bug. */
 		if (WIFSIGNALED(status) && WTERMSIG(status) != SIGALRM)
 			dr_log(DR_ERROR, "what=sftp-alarm pid=%d signal=%d", (int)pid,
 			       WTERMSIG(status));

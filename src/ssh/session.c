@@ -16,7 +16,7 @@
 #define CONNECTION_FD 3
 #define GATE_FD 4
 #define INPUT_BYTES ((size_t)256 << 10)
-#define FAREWELL_MS 2000
+#define FAREWELL_SECONDS 5
 
 struct session {
 	const struct door_config *cfg;
@@ -193,7 +193,12 @@ static int send_to_client(void *arg, const void *p, size_t len, struct dr_err *e
 	struct session *s = arg;
 	int n = ssh_channel_write(s->channel, p, (uint32_t)len);
 
-	return n >= 0 && (size_t)n == len ? 0 : dr_fail(err, DR_REMOTE, "the client is gone");
+	if (n < 0 || (size_t)n != len)
+		return dr_fail(err, DR_REMOTE, "the client is gone");
+	/* It waited idle_seconds for the client to read, and then kept the rest in memory. */
+	return ssh_get_status(s->ssh) & SSH_WRITE_PENDING
+		       ? dr_fail(err, DR_REMOTE, "the client does not read")
+		       : 0;
 }
 
 static bool closed(struct session *s)
@@ -235,13 +240,14 @@ static int run_sftp(struct session *s, struct dr_err *err)
 		return -1;
 	rc = serve(s, input, err);
 	protocol_free(s->protocol);
+	/* It is the client's to hang up; whatever it does instead, this is the end. */
+	alarm(FAREWELL_SECONDS);
 	if (closed(s))
 		return rc;
 	ssh_channel_request_send_exit_status(s->channel, rc == 0 ? 0 : 1);
 	ssh_channel_send_eof(s->channel);
 	ssh_channel_close(s->channel);
-	/* It is the client's to hang up. */
-	while (ssh_event_dopoll(s->event, FAREWELL_MS) == SSH_OK && !closed(s))
+	while (ssh_event_dopoll(s->event, -1) == SSH_OK && !closed(s))
 		;
 	return rc;
 }

@@ -16,8 +16,8 @@ def where(daemon):
     return host, int(port)
 
 
-def transport(daemon):
-    made = paramiko.Transport(where(daemon))
+def transport(daemon, connection=None):
+    made = paramiko.Transport(connection or where(daemon))
     made.start_client(timeout=60)
     return made
 
@@ -36,10 +36,10 @@ def client(daemon, user, secret):
 class Raw:
     """Packets as they come; answers as (type, body after the id)."""
 
-    def __init__(self, daemon, user, secret, hello=True):
-        self.transport = transport(daemon)
+    def __init__(self, daemon, user, secret, hello=True, connection=None):
+        self.transport = transport(daemon, connection)
         self.transport.auth_password(user, secret, fallback=False)
-        self.channel = self.transport.open_session(timeout=60)
+        self.channel = self.transport.open_session(window_size=2**31 - 1, timeout=60)
         self.channel.settimeout(60)
         self.channel.invoke_subsystem("sftp")
         self.id = 0

@@ -2,11 +2,14 @@
 """SFTP with the clients that people use, and what the protocol may be made to do (api.md section
 7.9, hardening.md section 3.4)."""
 import hashlib
+import json
 import os
 import shutil
 import socket
+import sqlite3
 import struct
 import subprocess
+import threading
 import time
 
 import paramiko
@@ -158,6 +161,62 @@ def test_who_is_silent_is_cut_off(fresh):
         wait_for(lambda: not made.is_active())
     finally:
         made.close()
+
+
+def sessions(door):
+    """Their processes."""
+    def below(pid):
+        return subprocess.run(["pgrep", "-P", str(pid), "darkroom-sftp"], capture_output=True,
+                              text=True).stdout.split()
+    return [session for listener in below(door.process.pid) for session in below(listener)]
+
+
+class Deaf(socket.socket):
+    """A connection whose client can stop reading."""
+
+    def __init__(self, where):
+        super().__init__()
+        super().connect(where)
+        self.reads = threading.Event()
+        self.reads.set()
+
+    def recv(self, *how):
+        self.reads.wait()
+        return super().recv(*how)
+
+
+def test_who_does_not_read_is_cut_off(fresh):
+    door = fresh("sftp.idle_seconds=1")
+    me = Tenant(door)
+    with sftp.client(door, me.client, me.secret) as files:
+        files.mkdir("box")
+        put(files, "/box/file", bytes(BIG))
+    connection = Deaf(sftp.where(door))
+    with sftp.Raw(door, me.client, me.secret, connection=connection) as raw:
+        handle = raw.open("/box/file", sftp.READ)
+        wait_for(lambda: len(sessions(door)) == 1)
+        connection.reads.clear()
+        # Its window is never full: a session that only buffers would not end.
+        for _ in range(1000):
+            raw.send(5, sftp.text(handle) + struct.pack(">QI", 0, 255 << 10))
+        wait_for(lambda: len(sessions(door)) == 0)
+        connection.reads.set()
+
+
+def test_one_account_leaves_some_of_the_crew_to_others(fresh):
+    door = fresh("sftp.threads=2")
+    me, other = Tenant(door), Tenant(door)
+    catalogue = sqlite3.connect(door.data / "catalogue.sqlite", isolation_level=None)
+    with sftp.Raw(door, me.client, me.secret) as first, sftp.Raw(door, me.client, me.secret) as second, \
+            sftp.client(door, other.client, other.secret) as files:
+        catalogue.execute("BEGIN IMMEDIATE")
+        for raw in (first, second):
+            raw.send(14, sftp.text(f"/{raw.transport.name}") + struct.pack(">I", 0))
+        assert files.listdir("/") == ["images"]
+        assert not first.channel.recv_ready() and not second.channel.recv_ready()
+        catalogue.execute("ROLLBACK")
+        assert {raw.receive()[0] for raw in (first, second)} == {101}
+    catalogue.close()
 
 
 def test_nothing_but_sftp(door, me):
@@ -420,6 +479,23 @@ def test_one_object_has_its_limit(fresh):
         assert raw.write(handle, 2**62, b"x") == sftp.FAILURE
         assert raw.close_handle(handle) == sftp.FAILURE
         assert isinstance(raw.open("/box/f", sftp.READ), int)
+
+
+def test_a_large_object_that_is_gone_on_with_counts_in_full(fresh):
+    door = fresh("orbit.object_bytes=3000000", "orbit.account_bytes=2500000")
+    me = Tenant(door)
+    with sftp.client(door, me.client, me.secret) as files:
+        files.mkdir("box")
+        put(files, "/box/part", bytes(1_000_000))
+        manifest = [{"path": "/box/part"}] * 4
+        answer = door.request("PUT", f"/v1/{me.account}/box/large?multipart-manifest=put",
+                              json.dumps(manifest).encode(), {"X-Auth-Token": me.api().token})
+        assert answer.status == 201, answer
+        with pytest.raises(OSError, match="too large"):
+            files.open("/box/large", "ab")
+        with files.open("/box/part", "ab") as f:
+            f.write(b"x")
+        assert files.stat("/box/part").st_size == 1_000_001
 
 
 def test_times_are_kept(files):
