@@ -13,7 +13,8 @@ int transport_tally_init(struct transport_tally *t, const struct transport_check
 	*t = (struct transport_tally){.expected = expected, .max_bytes = max_bytes};
 	if (hash_new(&t->sha256, HASH_SHA256, err) < 0)
 		return -1;
-	if (expected && hash_new(&t->other, expected->kind, err) < 0)
+	if (expected && expected->kind != HASH_SHA256 &&
+	    hash_new(&t->other, expected->kind, err) < 0)
 		return -1;
 	return lane_new(&t->lane, t->sha256, t->other, err);
 }
@@ -58,6 +59,8 @@ int transport_tally_conclude(struct transport_tally *t, struct transport_result 
 	memcpy(done.sha256, hex, sizeof done.sha256);
 	if (t->other)
 		hash_final_hex(t->other, done.checksum);
+	else if (t->expected)
+		memcpy(done.checksum, hex, sizeof hex);
 	if (t->expected && strcmp(done.checksum, t->expected->hex) != 0)
 		return dr_refuse(err, DR_INVALID, "checksum-mismatch",
 				 "the source's %s is %s, expected was %s",

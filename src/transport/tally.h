@@ -28,8 +28,8 @@ struct transport_tally {
 	uint64_t max_bytes;
 	uint64_t bytes; /* so far */
 	struct hash *sha256;
-	struct hash *other;
-	struct lane *lane; /* where both are computed: sync before looking */
+	struct hash *other; /* of the expected kind, when it is another; or NULL */
+	struct lane *lane;  /* where both are computed: sync before looking */
 };
 
 int transport_tally_init(struct transport_tally *t, const struct transport_checksum *expected,
