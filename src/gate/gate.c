@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "gate/gate.h"
 
+#include <arpa/inet.h>
 #include <assert.h>
 #include <errno.h>
 #include <string.h>
@@ -125,6 +126,17 @@ bool gate_entry_next(struct rd *data, struct gate_entry *ret)
 	ret->mtime = (int64_t)rd_be64(data);
 	return get_text(data, ret->name, sizeof ret->name) && ret->kind <= GATE_DIRECTORY &&
 	       ret->bytes <= INT64_MAX;
+}
+
+void gate_network(const char *address, char ret[static GATE_NETWORK_TEXT])
+{
+	struct in6_addr v6;
+
+	dr_copy(ret, GATE_NETWORK_TEXT, address);
+	if (inet_pton(AF_INET6, address, &v6) != 1)
+		return;
+	memset(&v6.s6_addr[8], 0, 8);
+	inet_ntop(AF_INET6, &v6, ret, GATE_NETWORK_TEXT);
 }
 
 union control {

@@ -103,6 +103,11 @@ struct gate_entry {
 	char name[GATE_PATH_TEXT];
 };
 
+/* gate_network: what one guest may have many addresses of: of IPv6 the /64, else the (numeric)
+ * address itself. */
+#define GATE_NETWORK_TEXT 46
+void gate_network(const char *address, char ret[static GATE_NETWORK_TEXT]);
+
 void gate_request_format(const struct gate_request *rq, struct buf *ret);
 /* gate_request_parse: INVALID for what is none. */
 int gate_request_parse(const void *p, size_t len, struct gate_request *ret, struct dr_err *err)

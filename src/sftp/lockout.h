@@ -2,7 +2,9 @@
  *
  * sftp/lockout: wrong logins, by address and by name. After so many within a while neither is
  * looked at for that while; that is not told, it is answered as a wrong secret is. An IPv6 address
- * counts as its /64. Bounded memory: the longest quiet entry goes first. Any thread. */
+ * counts as its /64. Who has logged in by a name from an address is looked at there all the same:
+ * guessing from elsewhere does not keep it out. Bounded memory: the longest quiet entry goes first.
+ * Any thread. */
 #ifndef DR_SFTP_LOCKOUT_H
 #define DR_SFTP_LOCKOUT_H
 
@@ -22,7 +24,7 @@ bool lockout_locked(struct lockout *g, const char *address, const char *name, ui
 void lockout_failed(struct lockout *g, const char *address, const char *name, uint64_t now);
 /* lockout_passed: the name's wrong logins are forgotten, not the address's: or one good account
  * would buy guesses at others. */
-void lockout_passed(struct lockout *g, const char *name);
+void lockout_passed(struct lockout *g, const char *address, const char *name, uint64_t now);
 
 DR_DEFINE_CLEANUP(struct lockout, lockout_free);
 

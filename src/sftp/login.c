@@ -68,7 +68,7 @@ int login_try(struct catalogue *c, struct lockout *g, const char *peer,
 		return rc == 0;
 	log_login(rq, peer, rc == 0 ? "ok" : "wrong", rc == 0 ? ret : NULL);
 	if (rc == 0)
-		lockout_passed(g, name.who);
+		lockout_passed(g, peer, name.who, now);
 	else if (!key)
 		lockout_failed(g, peer, name.who, now);
 	return rc == 0;

@@ -24,7 +24,7 @@
 
 struct guest {
 	pid_t pid; /* 0 = free */
-	char address[INET6_ADDRSTRLEN];
+	char network[GATE_NETWORK_TEXT];
 };
 
 struct door {
@@ -50,7 +50,7 @@ static void address_of(const struct sockaddr_storage *peer, char ret[static INET
 }
 
 /* room: a free place, when neither limit is reached. */
-static struct guest *room(struct door *d, const char *address)
+static struct guest *room(struct door *d, const char *network)
 {
 	struct guest *free_one = NULL;
 	unsigned same = 0;
@@ -58,7 +58,7 @@ static struct guest *room(struct door *d, const char *address)
 	for (unsigned i = 0; i < d->cfg->sessions; i++) {
 		if (d->guests[i].pid == 0)
 			free_one = &d->guests[i];
-		else if (strcmp(d->guests[i].address, address) == 0)
+		else if (strcmp(d->guests[i].network, network) == 0)
 			same++;
 	}
 	return same < d->cfg->sessions_per_address ? free_one : NULL;
@@ -79,12 +79,15 @@ static _Noreturn void child(struct door *d, int connection, int gate, pid_t pare
 /* admit: darkroomd hears of it first; then it gets a process. */
 static void admit(struct door *d, int connection, const char *address)
 {
-	struct guest *g = room(d, address);
+	char network[GATE_NETWORK_TEXT];
+	struct guest *g;
 	struct dr_err err = DR_ERR_INIT;
 	const int one = 1;
 	const pid_t self = getpid();
 	int pair[2];
 
+	gate_network(address, network);
+	g = room(d, network);
 	if (!g) {
 		dr_log(DR_WARN, "what=sftp-refused peer=%s cause=sessions", address);
 		return;
@@ -99,9 +102,11 @@ static void admit(struct door *d, int connection, const char *address)
 		g->pid = fork();
 		if (g->pid == 0)
 			child(d, connection, pair[1], self);
-		if (g->pid < 0)
+		if (g->pid < 0) {
+			dr_log(DR_ERROR, "what=sftp-refused peer=%s cause=processes", address);
 			g->pid = 0;
-		memcpy(g->address, address, strlen(address) + 1);
+		}
+		memcpy(g->network, network, sizeof g->network);
 	}
 	close(pair[0]);
 	close(pair[1]);

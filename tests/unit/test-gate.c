@@ -76,6 +76,23 @@ static void the_longest_names_fit(void **state)
 	assert_string_equal(gate_path_split("/box/a/b", container), "a/b");
 }
 
+static void network_is(const char *address, const char *expected)
+{
+	char network[GATE_NETWORK_TEXT];
+
+	gate_network(address, network);
+	assert_string_equal(network, expected);
+}
+
+static void one_guest_has_many_addresses_only_in_ipv6(void **state)
+{
+	(void)state;
+	network_is("192.0.2.1", "192.0.2.1");
+	network_is("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::");
+	network_is("::1", "::");
+	network_is("", "");
+}
+
 static const struct gate_request question = {
 	.op = GATE_CREATE,
 	.flags = GATE_TRUNCATE | GATE_MAY_CREATE,
@@ -197,6 +214,7 @@ int main(void)
 		cmocka_unit_test(paths_stay_below_the_root),
 		cmocka_unit_test(names_that_orbit_has_not_are_refused),
 		cmocka_unit_test(the_longest_names_fit),
+		cmocka_unit_test(one_guest_has_many_addresses_only_in_ipv6),
 		cmocka_unit_test(a_question_arrives_as_it_was_sent),
 		cmocka_unit_test(a_question_that_is_cut_or_longer_is_none),
 		cmocka_unit_test(a_listing_is_read_to_its_end_and_no_further),

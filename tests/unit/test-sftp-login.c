@@ -94,11 +94,28 @@ static void a_good_login_clears_the_name_and_not_the_address(void **state)
 
 	(void)state;
 	lockout_failed(l, "192.0.2.1", "a", 1);
-	lockout_passed(l, "a");
+	lockout_passed(l, "192.0.2.1", "a", 1);
 	lockout_failed(l, "192.0.2.2", "a", 2);
 	assert_false(lockout_locked(l, "192.0.2.3", "a", 3));
 	lockout_failed(l, "192.0.2.1", "b", 4);
 	assert_true(lockout_locked(l, "192.0.2.1", "c", 5));
+}
+
+static void who_has_logged_in_from_there_is_not_kept_out_by_others(void **state)
+{
+	DR_CLEANUP(lockout_freep) struct lockout *l = new_lockout(2);
+
+	(void)state;
+	lockout_passed(l, "192.0.2.1", "a@b", 1);
+	lockout_failed(l, "198.51.100.1", "a@b", 2);
+	lockout_failed(l, "198.51.100.2", "a@b", 3);
+	assert_true(lockout_locked(l, "198.51.100.3", "a@b", 4));
+	assert_false(lockout_locked(l, "192.0.2.1", "A@B", 4));
+	/* That is for this name and this address, and only as long as it does not guess itself. */
+	assert_true(lockout_locked(l, "192.0.2.2", "a@b", 4));
+	lockout_failed(l, "192.0.2.1", "a@b", 5);
+	lockout_failed(l, "192.0.2.1", "a@b", 6);
+	assert_true(lockout_locked(l, "192.0.2.1", "a@b", 7));
 }
 
 static void ipv6_counts_by_network(void **state)
@@ -131,6 +148,7 @@ int main(void)
 		cmocka_unit_test(a_key_is_one_of_the_lines),
 		cmocka_unit_test(a_name_or_an_address_is_locked_out_for_a_while),
 		cmocka_unit_test(a_good_login_clears_the_name_and_not_the_address),
+		cmocka_unit_test(who_has_logged_in_from_there_is_not_kept_out_by_others),
 		cmocka_unit_test(ipv6_counts_by_network),
 		cmocka_unit_test(a_flood_of_names_takes_no_more_memory),
 	};
