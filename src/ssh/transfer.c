@@ -23,8 +23,9 @@ enum pflag {
 	PFLAG_EXCLUSIVE = 32,
 };
 
-/* So much is hashed as it is written, before a thread is worth it. */
+/* So much is hashed as it is written, before a thread is worth it; and so many may have one. */
 #define LANE_FROM ((uint64_t)1 << 20)
+#define LANES 4
 /* The disk is started on what was written in pieces of this size, so that darkroomd's sync at the
  * end finds little left to write. */
 #define AHEAD_BYTES ((uint64_t)8 << 20)
@@ -91,10 +92,22 @@ static void forget_hash(struct open_file *f)
 	f->hash = NULL;
 }
 
-/* hash_next: what is written in order is hashed beside it; anything else ends that. */
-static void hash_next(struct open_file *f, const void *data, size_t len, uint64_t pos)
+/* take_lane: if there is one to be had; otherwise it is hashed in this thread. */
+static void take_lane(const struct protocol *p, struct open_file *f)
 {
 	struct dr_err none = DR_ERR_INIT;
+	unsigned taken = 0;
+
+	for (size_t i = 0; i < PROTOCOL_HANDLES; i++)
+		taken += p->files[i].lane != NULL;
+	if (taken < LANES && lane_new(&f->lane, f->hash, NULL, &none) < 0)
+		f->lane = NULL;
+}
+
+/* hash_next: what is written in order is hashed beside it; anything else ends that. */
+static void hash_next(const struct protocol *p, struct open_file *f, const void *data, size_t len,
+		      uint64_t pos)
+{
 
 	if (!f->hash)
 		return;
@@ -102,8 +115,8 @@ static void hash_next(struct open_file *f, const void *data, size_t len, uint64_
 		forget_hash(f);
 		return;
 	}
-	if (!f->lane && f->hashed >= LANE_FROM && lane_new(&f->lane, f->hash, NULL, &none) < 0)
-		f->lane = NULL; /* no thread to be had: in this one, then */
+	if (!f->lane && f->hashed >= LANE_FROM)
+		take_lane(p, f);
 	if (f->lane)
 		lane_update(f->lane, data, len);
 	else
@@ -175,7 +188,7 @@ int do_write(struct protocol *p, struct call *c, struct dr_err *err)
 		f->failed = true;
 		return rc;
 	}
-	hash_next(f, data, len, pos);
+	hash_next(p, f, data, len, pos);
 	if (end > f->bytes)
 		f->bytes = end;
 	return answer_status(p, c, GATE_OK, "", err);

@@ -17,7 +17,8 @@
 
 #include "util/banned.h"
 
-#define DESCRIPTORS 128 /* PROTOCOL_HANDLES and some */
+#define DESCRIPTORS 128                    /* PROTOCOL_HANDLES and some */
+#define MEMORY_BYTES ((uint64_t)256 << 20) /* a busy session has about 20 MiB */
 
 static const int allowed[] = {
 	/* the connection, the gate, and files that came through it */
@@ -138,6 +139,9 @@ int wall_lower(int last_fd, uint64_t file_bytes, struct dr_err *err)
 		return dr_fail_errno(err, "cannot give up privileges");
 	if (set_limit(RLIMIT_FSIZE, file_bytes, err) < 0 || set_limit(RLIMIT_CORE, 0, err) < 0 ||
 	    set_limit(RLIMIT_MEMLOCK, 0, err) < 0 || set_limit(RLIMIT_NOFILE, DESCRIPTORS, err) < 0)
+		return -1;
+	/* The sanitizers' shadow would count. */
+	if (!DR_SANITIZED && set_limit(RLIMIT_DATA, MEMORY_BYTES, err) < 0)
 		return -1;
 	ctx = seccomp_init(SCMP_ACT_KILL_PROCESS);
 	if (!ctx)

@@ -127,6 +127,24 @@ static void do_grow_a_file(int fd)
 	_exit(pwrite(fd, "x", 1, FILE_BYTES) != -1);
 }
 
+static void do_take_memory(int fd)
+{
+	void *p = NULL;
+
+	(void)fd;
+	for (int i = 0; i < 1024 && p != MAP_FAILED; i++)
+		p = mmap(NULL, 1 << 20, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	_exit(p != MAP_FAILED);
+}
+
+static void its_memory_has_an_end(void **state)
+{
+	(void)state;
+	if (DR_SANITIZED)
+		skip(); /* as it is set up, the shadow would count */
+	assert_int_equal(behind(do_take_memory), 1000);
+}
+
 static void its_work_goes_on(void **state)
 {
 	(void)state;
@@ -138,6 +156,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_it_must_not_do_kills_it),
+		cmocka_unit_test(its_memory_has_an_end),
 		cmocka_unit_test(its_work_goes_on),
 	};
 
