@@ -64,7 +64,7 @@ static void encode(struct work *w)
 static int put(struct pack *p, const void *bytes, size_t len, struct dr_err *err)
 {
 	if (dr_write_all(p->job->out, bytes, len, err) < 0)
-		return -1;
+		return dr_while(err, "the compressed disk");
 	p->facts->out_bytes += len;
 	return 0;
 }
