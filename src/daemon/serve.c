@@ -205,7 +205,13 @@ static int start_http(struct daemon *d, struct dr_err *err)
 		return -1;
 	if (http_start(&d->http, &hc, err) < 0)
 		return -1;
-	return own_origin(d->cfg.http_public_url, host, http_port(d->http), d->origin, err);
+	if (own_origin(d->cfg.http_public_url, host, http_port(d->http), d->origin, err) < 0)
+		return -1;
+	if (!d->origin[0])
+		dr_log(DR_WARN,
+		       "what=public_url note=\"not set: temporary URLs of this Orbit are not "
+		       "known as such, and not imported from\"");
+	return 0;
 }
 
 static void set_up_library(struct daemon *d)
