@@ -23,7 +23,7 @@ struct fetch_facts {
 	bool proven; /* by MD5 */
 };
 
-/* fetch_run: `in` is held by the caller. CORRUPT: other bytes arrived; they are removed. After any
+/* fetch_run: `in` as lanes_run has it. CORRUPT: other bytes arrived; they are removed. After any
  * other failure the part stays. CONFLICT: the object was replaced meanwhile. */
 int fetch_run(struct remote *r, const struct interrupt *in, const struct fetch_request *req,
 	      struct fetch_facts *facts, struct dr_err *err) DR_MUST_CHECK;

@@ -26,7 +26,8 @@ struct lanes_job {
 	void *arg;
 };
 
-/* lanes_run: `in` is held by the caller; a signal ends it with CANCELLED. */
+/* lanes_run: `in` is held by the caller, and a signal ends it with CANCELLED; or its descriptor is
+ * -1, and signals do as they do. */
 int lanes_run(struct remote *r, const struct interrupt *in, const struct lanes_job *job,
 	      struct dr_err *err) DR_MUST_CHECK;
 bool lanes_stopped(const struct lanes *l);
