@@ -79,7 +79,7 @@ struct exchange {
 	bool counted;                /* in server->running */
 	bool streamed;               /* in server->streams */
 	bool uploading;              /* in server->uploads */
-	size_t waiting;              /* in server->waiting */
+	size_t held;                 /* in server->held */
 	bool by_kernel;              /* the body is sent from its file */
 	uint64_t wire_start;         /* of such a body: what the connection had sent before */
 	uint64_t sent;               /* bytes of a streamed body */
@@ -201,17 +201,18 @@ static void make_other(struct exchange *x, unsigned status, const char *name, co
 	http_refuse(&x->rs, status, name, message);
 }
 
-/* reserve: room for the body until its client has it; small ones always find some. */
-static bool reserve(struct exchange *x)
+/* hold: room for n more bytes of a body, until the exchange is over; a small body always finds
+ * some.
+ */
+static bool hold(struct exchange *x, size_t n, uint64_t body)
 {
-	const size_t n = x->rs.body.len;
+	struct http_server *s = x->server;
 
-	if (atomic_fetch_add(&x->server->waiting, n) + n > x->server->cfg.max_waiting &&
-	    n > SMALL_BODY) {
-		atomic_fetch_sub(&x->server->waiting, n);
+	if (atomic_fetch_add(&s->held, n) + n > s->cfg.max_held && body > SMALL_BODY) {
+		atomic_fetch_sub(&s->held, n);
 		return false;
 	}
-	x->waiting = n;
+	x->held += n;
 	return true;
 }
 
@@ -226,9 +227,9 @@ static void make_answer(struct exchange *x)
 		log_failure(x, "the handler made no usable response");
 		make_other(x, 500, "internal_error", "Internal error");
 	}
-	if (!reserve(x)) {
-		log_failure(x, "too many answers wait in memory for their clients");
-		make_other(x, 503, "unavailable", "Too many clients are slow to read, try again");
+	if (!hold(x, x->rs.body.len, x->rs.body.len)) {
+		log_failure(x, "too many bodies in memory wait for their clients");
+		make_other(x, 503, "unavailable", "Too many clients are slow, try again");
 		http_add(&x->rs, "Retry-After", "5");
 	}
 	if (x->sending && early_write(&x->early, &x->rq, &x->rs)) {
@@ -407,9 +408,9 @@ static enum MHD_Result collect(struct exchange *x, const char *p, size_t *len)
 	}
 	x->sending = true;
 	x->body_seen += *len;
-	if (x->body_seen > x->server->cfg.max_body) {
-		buf_clear(&x->rq.body);
-		return refuse(x, 413, len);
+	if (x->body_seen > x->server->cfg.max_body || !hold(x, *len, x->body_seen)) {
+		buf_done(&x->rq.body);
+		return refuse(x, x->body_seen > x->server->cfg.max_body ? 413 : 503, len);
 	}
 	buf_append(&x->rq.body, p, *len);
 	*len = 0;
@@ -645,7 +646,7 @@ void exchange_end(void *cls, struct MHD_Connection *connection, void **context,
 		atomic_fetch_sub(&s->streams, 1);
 	if (x->uploading)
 		atomic_fetch_sub(&s->uploads, 1);
-	atomic_fetch_sub(&s->waiting, x->waiting);
+	atomic_fetch_sub(&s->held, x->held);
 	if (x->counted)
 		count_running(s, -1);
 	intake_free(x->intake);

@@ -22,7 +22,7 @@ struct http_server {
 	struct guard *guard;
 	atomic_bool stopping;
 	atomic_uint streams, uploads;
-	atomic_size_t waiting; /* bytes of answers in memory */
+	atomic_size_t held; /* bytes of bodies in memory */
 	struct dr_mutex lock;
 	struct dr_cond idle;
 	unsigned running; /* lock; requests from their complete head to their end */

@@ -173,9 +173,10 @@ struct http_config {
 	unsigned workers;     /* 0 = 4 + 2 per CPU; at most 64 */
 	unsigned connections; /* at most, and fewer when descriptors are; 0 = 1024 */
 	size_t max_body;      /* buffered request bodies, bytes; 0 = 1 MiB */
-	/* answers that wait in memory for their clients, bytes; 0 = 256 MiB. Beyond them a large
-	 * one becomes a 503: no number of slow readers of listings takes all memory. */
-	size_t max_waiting;
+	/* bodies in memory, of requests and of answers that wait for their clients, bytes; 0 =
+	 * 256 MiB. Beyond them large ones become a 503: no number of slow clients takes all memory.
+	 */
+	size_t max_held;
 	unsigned idle_seconds;  /* silence; a request must be whole after twice that; 0 = 60 */
 	const char *public_url; /* borrowed until stop; NULL or "" = from the Host header */
 	/* log: once per request, on an epoll thread, when it is over; must not block; may be NULL.

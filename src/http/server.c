@@ -141,8 +141,8 @@ int http_start(struct http_server **ret, const struct http_config *cfg, struct d
 	fit_descriptors(&s->cfg.connections);
 	if (s->cfg.max_body == 0)
 		s->cfg.max_body = (size_t)1 << 20;
-	if (s->cfg.max_waiting == 0)
-		s->cfg.max_waiting = (size_t)256 << 20;
+	if (s->cfg.max_held == 0)
+		s->cfg.max_held = (size_t)256 << 20;
 	if (s->cfg.idle_seconds == 0)
 		s->cfg.idle_seconds = 60;
 	if (crew_new(&s->crew, s->cfg.workers, err) < 0 ||

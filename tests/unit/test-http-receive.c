@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -159,6 +160,7 @@ static struct fixture *start(unsigned idle_seconds)
 		.workers = 3,
 		.connections = 128,
 		.max_body = 100000,
+		.max_held = 250000,
 		.idle_seconds = idle_seconds,
 		.log = log_request,
 		.receives = receives,
@@ -326,6 +328,45 @@ static void a_request_after_an_upload_is_answered(void **state)
 	assert_int_equal(a.status, 200);
 	assert_string_equal(buf_str(&a.body), "hello");
 	close(fd);
+	buf_done(&a.body);
+}
+
+/* The first `sent` of 99999 bytes of a body that is collected; it may be refused meanwhile. */
+static int put_collected(struct fixture *f, size_t sent)
+{
+	dr_autofree char *body = calloc(1, sent);
+	int fd = wire_connect(f->port);
+
+	assert_non_null(body);
+	assert_true(wire_puts(fd, "POST /x HTTP/1.1\r\nHost: h\r\nContent-Length: 99999\r\n\r\n"));
+	(void)wire_send(fd, body, sent);
+	return fd;
+}
+
+static void bodies_that_wait_take_no_more_than_some_memory(void **state)
+{
+	struct fixture *f = *state;
+	struct wire_answer a = {0};
+	struct pollfd slow[3];
+	int fd;
+
+	for (size_t i = 0; i < 3; i++)
+		slow[i] = (struct pollfd){.fd = put_collected(f, 99998), .events = POLLIN};
+	assert_true(poll(slow, 3, 20000) > 0); /* there is no room for all three */
+	for (size_t i = 0; i < 3; i++) {
+		const bool refused = slow[i].revents != 0;
+
+		(void)wire_puts(slow[i].fd, "x");
+		wire_read(slow[i].fd, &a, false);
+		assert_true(a.whole && (a.status == 503 || (a.status == 200 && !refused)));
+		close(slow[i].fd);
+	}
+	do { /* until they are over for the server, too */
+		fd = put_collected(f, 99999);
+		wire_read(fd, &a, false);
+		close(fd);
+	} while (a.status == 503);
+	assert_int_equal(a.status, 200);
 	buf_done(&a.body);
 }
 
@@ -663,6 +704,7 @@ int main(void)
 		with_server(bodies_reach_the_sink_whole),
 		with_server(bytes_one_by_one_are_a_body_too),
 		with_server(a_request_after_an_upload_is_answered),
+		with_server(bodies_that_wait_take_no_more_than_some_memory),
 		with_server(continue_is_said_to_what_is_accepted),
 		with_server(continue_is_not_said_to_what_is_refused),
 		with_server(refusals_are_seen_by_clients_that_send_on),

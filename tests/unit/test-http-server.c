@@ -14,7 +14,7 @@
 #include "util/clock.h"
 #include "util/mutex.h"
 
-#define WAITING_BYTES 30000000
+#define HELD_BYTES 30000000
 #define LARGE_BYTES 20000000 /* more than a connection takes at once */
 
 struct fixture {
@@ -163,7 +163,7 @@ static struct fixture *start(unsigned connections, unsigned idle_seconds)
 		.workers = 4,
 		.connections = connections,
 		.max_body = 1000,
-		.max_waiting = WAITING_BYTES,
+		.max_held = HELD_BYTES,
 		.idle_seconds = idle_seconds,
 		.log = log_request,
 		.handle = handle,
