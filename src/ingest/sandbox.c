@@ -4,10 +4,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
-#include <linux/futex.h>
 #include <malloc.h>
 #include <sched.h>
-#include <seccomp.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -20,8 +18,8 @@
 
 #include "util/checked.h"
 #include "util/cleanup.h"
+#include "util/filter.h"
 #include "util/num.h"
-#include "util/sanitized.h"
 
 #include "util/banned.h"
 
@@ -155,96 +153,36 @@ static int limit_resources(int statm, const struct sandbox_limits *lim, struct d
 	return 0;
 }
 
-/* The calls the decoder makes after its set-up. Nothing opens, connects, runs or signals. The last
- * two are what a thread does first: one that was made before the filter may get to it after. */
-static const int allowed[] = {
-	SCMP_SYS(read),
-	SCMP_SYS(pread64),
-	SCMP_SYS(preadv),
-	SCMP_SYS(munmap),
-	SCMP_SYS(mremap),
-	SCMP_SYS(brk),
-	SCMP_SYS(madvise),
-	SCMP_SYS(clock_gettime),
-	SCMP_SYS(clock_nanosleep),
-	SCMP_SYS(nanosleep),
-	SCMP_SYS(gettimeofday),
-	SCMP_SYS(exit),
-	SCMP_SYS(exit_group),
-	SCMP_SYS(rt_sigreturn),
-	SCMP_SYS(restart_syscall),
-	SCMP_SYS(sched_yield),
-	SCMP_SYS(rt_sigprocmask),
-	SCMP_SYS(close),
-	SCMP_SYS(sched_getaffinity),
-	SCMP_SYS(rseq),
-	SCMP_SYS(set_robust_list),
-};
+/* What the decoder calls after its set-up besides what every walled process does. Nothing opens,
+ * connects, runs or signals. */
+static const int allowed[] = {SCMP_SYS(preadv)};
 
-/* What the sanitizers' own run-time asks for, in builds for tests. */
 static const int sanitizer[] = {
 	SCMP_SYS(sigaltstack), SCMP_SYS(gettid), SCMP_SYS(getpid),       SCMP_SYS(write),
 	SCMP_SYS(mprotect),    SCMP_SYS(tgkill), SCMP_SYS(rt_sigaction),
 };
 
-/* What a lock or a condition variable asks of the kernel; its other, more intricate services have
- * been a way into it (CVE-2014-3153). The high half of the argument is not looked at by it. */
-#define FUTEX_LOW ((scmp_datum_t)(uint32_t)FUTEX_CMD_MASK)
-static const unsigned waits[] = {FUTEX_WAIT, FUTEX_WAKE, FUTEX_WAIT_BITSET, FUTEX_WAKE_BITSET};
-
-static int add_rules(scmp_filter_ctx ctx, int scratch_fd)
-{
-	int rc = 0;
-
-	for (size_t i = 0; i < sizeof allowed / sizeof *allowed && rc == 0; i++)
-		rc = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, allowed[i], 0);
-	for (size_t i = 0; DR_SANITIZED && i < sizeof sanitizer / sizeof *sanitizer && rc == 0; i++)
-		rc = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, sanitizer[i], 0);
-	for (size_t i = 0; i < sizeof waits / sizeof *waits && rc == 0; i++)
-		rc = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(futex), 1,
-				      SCMP_A1(SCMP_CMP_MASKED_EQ, FUTEX_LOW, waits[i]));
-	/* Memory: anonymous and never executable. */
-	if (rc == 0)
-		rc = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(mmap), 2,
-				      SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0),
-				      SCMP_A3(SCMP_CMP_MASKED_EQ, MAP_ANONYMOUS, MAP_ANONYMOUS));
-	if (rc == 0)
-		rc = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(mprotect), 1,
-				      SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
-	/* Writing: only the job's own unnamed scratch file. */
-	if (rc == 0 && scratch_fd >= 0)
-		rc = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(pwrite64), 1,
-				      SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)scratch_fd, 0));
-	return rc;
-}
-
 int sandbox_close(struct sandbox *s, const struct sandbox_limits *lim, struct dr_err *err)
 {
+	const struct filter_calls calls = {allowed, sizeof allowed / sizeof *allowed, sanitizer,
+					   sizeof sanitizer / sizeof *sanitizer};
 	scmp_filter_ctx ctx;
-	int rc;
+	int rc = 0;
 
 	/* RLIMIT_FSIZE would be told by a signal: be told by the failing call instead. */
 	if (signal(SIGXFSZ, SIG_IGN) == SIG_ERR)
 		return dr_fail_errno(err, "signal");
-	ctx = seccomp_init(SCMP_ACT_KILL_PROCESS);
-	if (!ctx)
-		return dr_fail(err, DR_IO, "cannot make a system-call filter");
-	rc = seccomp_attr_set(ctx, SCMP_FLTATR_CTL_TSYNC, 1);
-	/* A call by another convention (i386, x32) would end only its thread, and leave a process
-	 * that waits for it for ever. */
-	if (rc == 0)
-		rc = seccomp_attr_set(ctx, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
-	if (rc == 0)
-		rc = add_rules(ctx, lim->scratch_fd);
-	if (rc == 0 && limit_resources(s->statm, lim, err) < 0) {
+	if (filter_begin(&ctx, &calls, err) < 0)
+		return -1;
+	/* Writing: only the job's own unnamed scratch file. */
+	if (lim->scratch_fd >= 0)
+		rc = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(pwrite64), 1,
+				      SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)lim->scratch_fd, 0));
+	if (limit_resources(s->statm, lim, err) < 0) {
 		seccomp_release(ctx);
 		return -1;
 	}
 	close(s->statm);
 	s->statm = -1;
-	if (rc == 0)
-		rc = seccomp_load(ctx);
-	if (rc == 0)
-		seccomp_release(ctx);
-	return rc == 0 ? 0 : dr_fail(err, DR_IO, "cannot load the system-call filter (%d)", -rc);
+	return filter_load(ctx, rc, err);
 }
