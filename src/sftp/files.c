@@ -298,16 +298,14 @@ static int do_space(struct session *s, struct bench *b, struct gate_answer *ret,
 
 /* ---- changing ---- */
 
-int files_set_time(struct session *s, struct bench *b, const struct where *w, int64_t mtime,
-		   struct dr_err *err)
+int files_keep_time(struct session *s, struct bench *b, const struct where *w, int64_t mtime,
+		    struct dr_err *err)
 {
 	dr_meta m = META_INIT;
 	char text[32];
 	struct orbit_put put = {
 		.account = s->account, .container = w->container, .name = w->object};
 
-	if (files_look(s, b, w, NULL, err) < 0)
-		return -1;
 	snprintf(text, sizeof text, "%lld", (long long)mtime);
 	if (meta_parse(&m, b->object.row.meta, err) < 0 || meta_set(&m, TIME_NAME, text, err) < 0)
 		return -1;
@@ -322,7 +320,9 @@ static int do_set_time(struct session *s, struct bench *b, const struct where *w
 {
 	if (!w->object[0])
 		return dr_fail(err, DR_UNSUPPORTED, "a directory keeps no time");
-	return files_set_time(s, b, w, b->rq.mtime, err);
+	if (files_look(s, b, w, NULL, err) < 0)
+		return -1;
+	return files_keep_time(s, b, w, b->rq.mtime, err);
 }
 
 static int do_remove(struct session *s, struct bench *b, const struct where *w, struct dr_err *err)

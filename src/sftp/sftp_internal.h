@@ -72,8 +72,8 @@ int files_look(struct session *s, struct bench *b, const struct where *w,
 int files_is_directory(struct session *s, const struct where *w, struct dr_err *err) DR_MUST_CHECK;
 bool files_is_mark(const struct orbit_object *o);
 int64_t files_time(const struct orbit_object *o);
-/* files_set_time: X-Object-Meta-Mtime, as rclone keeps it. */
-int files_set_time(struct session *s, struct bench *b, const struct where *w, int64_t mtime,
-		   struct dr_err *err) DR_MUST_CHECK;
+/* files_keep_time: X-Object-Meta-Mtime, as rclone keeps it, of what b->object says is there. */
+int files_keep_time(struct session *s, struct bench *b, const struct where *w, int64_t mtime,
+		    struct dr_err *err) DR_MUST_CHECK;
 
 #endif

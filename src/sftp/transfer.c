@@ -258,7 +258,7 @@ static int do_finish(struct session *s, struct bench *b, struct dr_err *err)
 		rc = orbit_upload_finish(DR_STEAL(t->upload), &b->object, err);
 	drop(t);
 	if (rc == 0 && (b->rq.flags & GATE_MTIME))
-		rc = files_set_time(s, b, &w, b->rq.mtime, err);
+		rc = files_keep_time(s, b, &w, b->rq.mtime, err);
 	return rc;
 }
 

@@ -506,6 +506,7 @@ mkdir          images                        fail fail den den  fail
 rmdir          none                          no  no   den  den  no
 rmdir          closed sto-read sto-write     fail fail den den  no
 rmdir          images                        den den  den  den  den
+df             none closed sto-both images   ok  ok   den  den  ok
 rename dir     none                          no  no   den  den  no
 rename dir     closed read sto-both          ok  ok   den  den  no
 rename dir     images                        den den  den  den  den
@@ -525,6 +526,10 @@ put new        none                          no  no   den  den  no
 put new        closed read sto-read          ok  ok   den  den  no
 put new        sto-write sto-both            ok  ok   ok   den  no
 put new        images                        den den  den  den  den
+put -p         none                          no  no   den  den  no
+put -p         closed read sto-read          ok  ok   den  den  no
+put -p         sto-write sto-both            ok  ok   ok   den  no
+put -p         images                        den den  den  den  den
 append         none                          no  no   den  den  no
 append         closed read sto-read          ok  ok   den  den  no
 append         sto-write                     ok  ok   den  den  no

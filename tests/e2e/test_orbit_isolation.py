@@ -475,13 +475,14 @@ class Session(sftp.Raw):
                 return ("ok", sorted(names)) if code == sftp.END else (CODES[code], told)
             names += names_of(told)
 
-    def transfer(self, path, flags):
+    def transfer(self, path, flags, keep_time=False):
         answer, told = self.one(3, path, rest=struct.pack(">II", flags, 0))
         if answer != "ok":
             return answer, told
         handle = told[4:]
         if flags & sftp.WRITE:
             assert self.write(handle, 0, b"changed") == sftp.OK
+            assert not keep_time or self.one(10, handle, rest=TIME)[0] == "ok"
         else:
             got, told = self.ask(5, sftp.text(handle) + struct.pack(">QI", 0, 100))
             assert got == 103 and told[4:]
@@ -509,11 +510,13 @@ VERBS = {
     "ls": lambda s, at, o, new: s.listed(at),
     "mkdir": lambda s, at, o, new: s.one(14, at, rest=NO_ATTRIBUTES),
     "rmdir": lambda s, at, o, new: s.one(15, at),
+    "df": lambda s, at, o, new: s.extended("statvfs", at),
     "rename dir": lambda s, at, o, new: s.one(18, at, "/renamed"),
     "stat object": lambda s, at, o, new: s.one(17, o),
     "get": lambda s, at, o, new: s.transfer(o, sftp.READ),
     "put": lambda s, at, o, new: s.transfer(o, OVERWRITE),
     "put new": lambda s, at, o, new: s.transfer(new, OVERWRITE),
+    "put -p": lambda s, at, o, new: s.transfer(new, OVERWRITE, keep_time=True),
     "append": lambda s, at, o, new: s.transfer(o, ADD),
     "rm": lambda s, at, o, new: s.one(13, o),
     "mkdir in": lambda s, at, o, new: s.one(14, new, rest=NO_ATTRIBUTES),
@@ -610,8 +613,10 @@ def test_sftp_paths_into_other_accounts(world, sessions, path, clean):
         answer, told = action(session, path, path, path)
         if verb in ("set id", "set owner", "set size", "readlink", "symlink", "symlink to", "hardlink"):
             assert answer == "uns", verb
+        elif verb == "df":
+            assert answer == "ok"  # the session's own account's, whatever the path
         else:
-            writes = verb in ("put", "put new", "append", "mkdir", "mkdir in", "rename to", "rename over")
+            writes = verb in ("put", "put new", "put -p", "append", "mkdir", "mkdir in", "rename to", "rename over")
             assert answer in ({"no", read_only} if writes else {"no"}), (verb, answer)
         assert b"secret-content" not in told
     for verb in ("rename to", "rename over"):
