@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/cmd_orbit.h"
 
+#include <arpa/inet.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -247,6 +248,29 @@ int orbit_get(struct cli *cli, const struct args *args, struct dr_err *err)
 
 /* ---- tempurl, key ---- */
 
+/* is_range: an address, or the first of those that begin alike: 192.0.2.0/24. */
+static bool is_range(const char *text)
+{
+	const size_t n = strcspn(text, "/");
+	char address[INET6_ADDRSTRLEN] = "";
+	uint8_t bytes[16];
+	uint64_t all, prefix;
+
+	if (n >= sizeof address)
+		return false;
+	memcpy(address, text, n);
+	all = inet_pton(AF_INET, address, bytes) == 1    ? 32
+	      : inet_pton(AF_INET6, address, bytes) == 1 ? 128
+							 : 0;
+	prefix = all;
+	if (all == 0 || (text[n] && !dr_parse_u64(text + n + 1, 0, all, &prefix)))
+		return false;
+	for (uint64_t i = prefix; i < all; i++)
+		if (bytes[i / 8] >> (7 - i % 8) & 1)
+			return false;
+	return true;
+}
+
 static int choose_url(struct sign_url *url, const struct place *p, const struct args *args,
 		      struct dr_err *err)
 {
@@ -270,6 +294,10 @@ static int choose_url(struct sign_url *url, const struct place *p, const struct 
 	url->expires = dr_wall() + (int64_t)seconds;
 	url->prefix = args_get(args, "prefix") != NULL;
 	url->ip = args_get(args, "ip");
+	if (url->ip && !is_range(url->ip))
+		return dr_fail(err, DR_INVALID,
+			       "--ip takes an address, or a range by its first one: 192.0.2.7, "
+			       "192.0.2.0/24");
 	if (!p->name && !url->prefix)
 		return dr_fail(err, DR_INVALID,
 			       "'%.80s' is no object: container/name is one; --prefix takes "

@@ -297,6 +297,7 @@ def test_words_that_name_nothing(cli, file):
             (["put", "f", "images"], "brightbox images"), (["put", "-S", "5K", "f", "box"], "1M to 5G"),
             (["tempurl", "box"], "is no object"), (["tempurl", "-m", "MOVE", "box/f"], "method"),
             (["tempurl", "-e", "soon", "box/f"], "--expires"), (["key", "--set", "--clear"], "one of"),
+            *[(["tempurl", "--ip", ip, "box/f"], "--ip takes") for ip in ("here", "::1/129", "192.0.2.7/24", "192.0.2.0/")],
             (["ls", "a", "b"], "one container"), (["put", "f", "b/" + 1025 * "x"], "is no container")]:
         assert complaint in cli("orbit", *words, stdin=b"", expect=1).err
 
