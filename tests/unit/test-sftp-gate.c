@@ -112,6 +112,71 @@ static void before_the_login_every_other_question_shuts_the_gate(void **state)
 	}
 }
 
+/* shuts: darkroomd ends a session that sends this. */
+static void shuts(struct door *d, int gate, const void *p, size_t len)
+{
+	ssize_t n = -1;
+
+	must(gate_send(gate, p, len, -1, &err));
+	must(n = gate_receive(gate, d->packet, sizeof d->packet, NULL, &err));
+	assert_int_equal(n, 0);
+	close(gate);
+}
+
+static void what_is_no_question_shuts_the_gate(void **state)
+{
+	static uint8_t junk[GATE_PACKET_BYTES + 1];
+	struct door *d = *state;
+	dr_autobuf struct buf b = BUF_INIT;
+	const struct gate_request rq = {.op = GATE_STAT, .path = "/box"};
+
+	gate_request_format(&rq, &b);
+	shuts(d, log_in(d, d->a), junk, 1);
+	shuts(d, log_in(d, d->a), junk, sizeof junk);
+	shuts(d, log_in(d, d->a), b.p, b.len - 1);
+	b.p[1] = 0x80; /* a flag that there is not */
+	shuts(d, log_in(d, d->a), b.p, b.len);
+}
+
+static void a_descriptor_that_comes_along_is_not_kept(void **state)
+{
+	struct door *d = *state;
+	dr_autobuf struct buf b = BUF_INIT;
+	const struct gate_request rq = {.op = GATE_STAT, .path = "/box"};
+	int gate = log_in(d, d->a), ends[2];
+	ssize_t n = -1;
+	char none;
+
+	gate_request_format(&rq, &b);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
+	must(gate_send(gate, b.p, b.len, ends[1], &err));
+	close(ends[1]);
+	must(n = gate_receive(gate, d->packet, sizeof d->packet, NULL, &err));
+	assert_true(n > 0);
+	/* Nobody holds the other end. */
+	assert_int_equal(recv(ends[0], &none, 1, MSG_DONTWAIT), 0);
+	close(ends[0]);
+	close(gate);
+}
+
+static void what_is_written_stays_below_the_limits(void **state)
+{
+	static const uint64_t positions[] = {INT64_MAX, INT64_MAX - 1, (uint64_t)5 << 30};
+	struct door *d = *state;
+	int gate = log_in(d, d->a);
+	struct gate_request rq = {.op = GATE_WRITE, .data = (const uint8_t *)"xy", .len = 2};
+
+	assert_int_equal(ask_path(d, gate, GATE_CREATE, "/box/new", ""), GATE_OK);
+	rq.handle = d->answer.handle;
+	for (size_t i = 0; i < sizeof positions / sizeof *positions; i++) {
+		rq.pos = positions[i];
+		assert_int_equal(ask(d, gate, &rq), GATE_FAILURE);
+	}
+	rq.pos = 0;
+	assert_int_equal(ask(d, gate, &rq), GATE_OK);
+	close(gate);
+}
+
 static void a_session_logs_in_once(void **state)
 {
 	struct door *d = *state;
@@ -167,6 +232,9 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 #define EACH(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 		EACH(before_the_login_every_other_question_shuts_the_gate),
+		EACH(what_is_no_question_shuts_the_gate),
+		EACH(a_descriptor_that_comes_along_is_not_kept),
+		EACH(what_is_written_stays_below_the_limits),
 		EACH(a_session_logs_in_once),
 		EACH(every_question_stays_in_the_account),
 		EACH(handles_are_of_the_session_that_opened_them),
