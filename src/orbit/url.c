@@ -7,6 +7,7 @@
 #include <strings.h>
 
 #include "orbit/orbit_internal.h"
+#include "transport/response.h"
 #include "util/clock.h"
 #include "util/str.h"
 
@@ -199,8 +200,7 @@ static int answered(const struct dr_err *why, struct dr_err *err)
 		*err = *why;
 		return -1;
 	}
-	return dr_refuse(err, DR_REMOTE, "source-http-status",
-			 "the source answered with HTTP status %u", status);
+	return transport_status_refuse(status, err);
 }
 
 static int open_target(struct orbit *o, const char *url, struct orbit_object *ret,

@@ -154,8 +154,7 @@ static int other_status(struct fetch *f, unsigned status, struct dr_err *err)
 {
 	if (status == 416 && f->from > 0)
 		return range_lie(f, err);
-	dr_refuse(err, DR_REMOTE, "source-http-status", "the source answered with HTTP status %u",
-		  status);
+	transport_status_refuse(status, err);
 	return status == 429 || status >= 500 ? stop(f, NEXT_ATTEMPT) : -1;
 }
 

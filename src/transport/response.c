@@ -204,3 +204,13 @@ int transport_response_line(struct transport_response *r, const char *line, size
 		return protocol(err, "the source does not answer in HTTP/1");
 	return header_line(r, text, err);
 }
+
+int transport_status_refuse(unsigned status, struct dr_err *err)
+{
+	const bool closed = status == 401 || status == 403;
+
+	return dr_refuse(err, DR_REMOTE, "source-http-status",
+			 "the source answered with HTTP status %u%s", status,
+			 closed ? ": it takes a login, or the temporary URL is wrong or has expired"
+				: "");
+}

@@ -4,7 +4,8 @@
  *
  * libcurl takes the first of two lengths, numbers too large for 64 bits and other contradictions
  * without a word (hardening.md section 2.1), so the headers that frame or identify the body are
- * read again here, strictly. Every failure is REMOTE "source-protocol". Pure; one thread. */
+ * read again here, strictly. What is wrong with them is REMOTE "source-protocol". Pure; one thread.
+ */
 #ifndef DR_TRANSPORT_RESPONSE_H
 #define DR_TRANSPORT_RESPONSE_H
 
@@ -43,5 +44,8 @@ void transport_response_init(struct transport_response *r);
  * status line, a header, the empty line, a trailer. Interim (1xx) responses are forgotten. */
 int transport_response_line(struct transport_response *r, const char *line, size_t len,
 			    struct dr_err *err) DR_MUST_CHECK;
+/* transport_status_refuse: what a status means that is neither the thing nor a way to it: REMOTE
+ * "source-http-status". */
+int transport_status_refuse(unsigned status, struct dr_err *err);
 
 #endif

@@ -84,7 +84,10 @@ def refused(orbit, url, status=401):
     """The import fails as a fetch from outside would have."""
     assert orbit.daemon.request("GET", url.removeprefix(orbit.daemon.base)).status == status, url
     image = orbit.api.settled(orbit.api.register(url), "failed")
-    assert image["status_reason"] == f"source-http-status: the source answered with HTTP status {status}", url
+    reason = f"source-http-status: the source answered with HTTP status {status}"
+    if status == 401:
+        reason += ": it takes a login, or the temporary URL is wrong or has expired"
+    assert image["status_reason"] == reason, url
 
 
 # ---- what is granted is read ----
@@ -358,7 +361,7 @@ def test_what_is_tried_again_needs_its_right_again(orbit):
     orbit("POST", "", X_Account_Meta_Temp_URL_Key="rotated")
     retry_now(orbit.daemon)
     image = orbit.api.settled(image, "failed")
-    assert image["status_reason"] == "source-http-status: the source answered with HTTP status 401"
+    assert "HTTP status 401: it takes a login, or the temporary URL" in image["status_reason"]
 
 
 def test_an_import_goes_on_after_a_restart(fresh):
