@@ -115,8 +115,10 @@ static void add_error(struct bulk *k, const char *name, const char *status)
 {
 	text_url(&k->errors, name, "/%");
 	buf_printf(&k->errors, "\n%s\n", status);
-	if (++k->error_count >= MOST_ERRORS)
-		k->status = "400 Bad Request";
+	if (++k->error_count < MOST_ERRORS)
+		return;
+	k->status = "400 Bad Request";
+	k->body = "Max delete failures exceeded";
 }
 
 static const char *status_of(const struct dr_err *err)
@@ -206,7 +208,7 @@ static int write_names(void *arg, const void *p, size_t len)
 		else
 			k->bad = true;
 	}
-	return k->status ? -1 : 0; /* nothing that follows matters */
+	return 0; /* also when nothing that follows matters: the client is to see the summary */
 }
 
 static void finish_names(void *arg, struct http_request *rq, struct http_response *rs)

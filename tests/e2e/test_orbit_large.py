@@ -182,3 +182,6 @@ def test_bulk_delete_of_thousands(swift, box):
     answer = swift("POST", "?bulk-delete", {"Content-Type": "text/plain", "Accept": "application/json"},
                    "\n".join(names).encode()).json()
     assert (answer["Number Deleted"], answer["Number Not Found"]) == (1, 2999)
+    answer = swift("POST", "?bulk-delete", {"Content-Type": "text/plain", "Accept": "application/json"},
+                   "\n".join(f"{box}/%ff{'x' * 900}" for _ in range(3000)).encode()).json()
+    assert answer["Response Status"] == "400 Bad Request" and len(answer["Errors"]) >= 1000
