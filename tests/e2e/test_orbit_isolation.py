@@ -5,7 +5,9 @@ to know answers as what never was."""
 import contextlib
 import hashlib
 import hmac
+import http.client
 import json
+import socket
 import sqlite3
 import struct
 import subprocess
@@ -16,7 +18,7 @@ import orbit_matrix as matrix
 import paramiko
 import pytest
 import sftp
-from conftest import BIN, Answer, Daemon, Tenant
+from conftest import BIN, PATIENCE, Answer, Daemon, Tenant
 from orbitapi import sign_in
 
 CONTENT = b"secret-content"
@@ -403,6 +405,32 @@ def test_temporary_urls(world, row):
         assert not world.changes()
     assert keeps_private("temp", answer)
     world.restore("closed")
+
+
+def test_a_transfer_that_has_begun_may_finish(world):
+    """Its right is asked at its start: keys and ACLs that end meanwhile stop the next one."""
+    world.owner.put("/write/large", bytes(30_000_000))
+    query = {"temp_url_sig": signature(KEY, "GET", f"{world.owner.path}/write/large"), "temp_url_expires": EXPIRES}
+    where = urllib.parse.urlsplit(world.daemon.base)
+    reads = http.client.HTTPConnection(where.hostname, where.port, timeout=PATIENCE)
+    reads.request("GET", f"{world.owner.path}/write/large?{urllib.parse.urlencode(query)}")
+    answer = reads.getresponse()
+    writes = socket.create_connection((where.hostname, where.port), timeout=PATIENCE)
+    writes.sendall(f"PUT {world.owner.path}/write/new HTTP/1.1\r\nHost: x\r\nX-Auth-Token: {world.them.token}\r\n"
+                   "Content-Length: 7\r\nExpect: 100-continue\r\nConnection: close\r\n\r\n".encode())
+    assert writes.recv(1000).startswith(b"HTTP/1.1 100 ")
+    world.owner("POST", headers={"X-Account-Meta-Temp-Url-Key": ""})
+    world.owner("POST", "/write", {"X-Container-Write": ""})
+    assert answer.status == 200 and len(answer.read()) == 30_000_000
+    writes.sendall(b"changed")
+    assert writes.recv(1000).startswith(b"HTTP/1.1 201 ")
+    assert world.owner.raw("GET", f"{world.owner.path}/write/large?{urllib.parse.urlencode(query)}").status == 401
+    refused = world.owner.raw("PUT", f"{world.owner.path}/write/new", {"X-Auth-Token": world.them.token}, b"")
+    assert refused.status == 403
+    reads.close()
+    writes.close()
+    world.restore("write")
+    assert not world.changes()
 
 
 # ---- other ways ----
