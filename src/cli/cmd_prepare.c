@@ -50,7 +50,8 @@ static int open_target(struct target *t, struct dr_err *err)
 	dr_autofree char *dir =
 		slash ? strndup(t->file, (size_t)(slash - t->file) + 1) : strdup(".");
 
-	buf_printf(&t->part, "%s.part", t->file);
+	/* Not FILE.part: that is a download's, which can be gone on with. */
+	buf_printf(&t->part, "%s.prepared", t->file);
 	if (!dir || buf_check(&t->part, err) < 0)
 		return dr_fail_nomem(err);
 	t->fd = open(dir, O_TMPFILE | O_WRONLY | O_CLOEXEC, 0666);

@@ -441,7 +441,7 @@ def test_a_private_disk_comes_in_and_goes_out(cli, disk):
         image = image_id(cli("-s", "images", "register", "-a", "x86_64", "--file", f"disk.{kind}"))
         assert cli("images", "download", image, "-", "-f", "raw").raw == disk
     assert cli.names() == ["images"]
-    assert not list(cli.home.glob("*.part"))
+    assert not [f for f in cli.home.iterdir() if f.suffix in (".part", ".prepared")]
 
 
 def test_a_pipe_from_prepare_to_register(cli, disk):
@@ -472,7 +472,7 @@ def test_a_disk_that_is_refused_says_why_and_is_removed(cli, file):
     assert "format-vmdk" in done.err
     assert cli.names() == ["images"]
     assert "format-vmdk: " in cli("images", "prepare", "disk.vmdk", "disk.xz", expect=1).err
-    assert not (cli.home / "disk.xz").exists() and not (cli.home / "disk.xz.part").exists()
+    assert not list(cli.home.glob("disk.xz*"))
 
 
 def test_what_the_service_does_not_take_is_kept_for_the_next_time(cli, file):
@@ -560,6 +560,13 @@ def test_prepare_needs_no_client(cli, disk):
                              (["disk.raw", "no/d.xz"], "create no/d.xz"), (["disk.raw", "."], "--format")]:
         assert complaint in cli("images", "prepare", *words, expect=1).err
     assert not (cli.home / ".brightbox").exists()
+
+
+def test_prepare_leaves_what_is_there_of_a_download(cli, disk, file):
+    file("disk.zst.part", b"some of it")
+    cli("images", "prepare", "disk.raw", "disk.zst")
+    assert (cli.home / "disk.zst.part").read_bytes() == b"some of it"
+    assert {f.name for f in cli.home.glob("disk.*")} == {"disk.raw", "disk.zst", "disk.zst.part"}
 
 
 def test_prepare_that_is_interrupted_leaves_nothing(cli):
