@@ -25,6 +25,11 @@
 
 #define BACKLOG 128
 #define AGAIN_MS 1000 /* between two lives of darkroom-sftp */
+/* On AMD's Zen 3 and 4, glibc's memcpy of 2 KiB and more (`rep movsb`) copies 2 GB/s instead of 30
+ * when the target is a few bytes past where in its page the source is (glibc bug 30994, mended in
+ * 2.39). That is where SSH packets lie: a quarter of an upload's processor time. The copies of
+ * imports are aligned. */
+#define COPY_WITHOUT_MOVSB "GLIBC_TUNABLES=glibc.cpu.x86_rep_movsb_threshold=1073741824"
 
 struct sftp_front {
 	char address[300];
@@ -119,7 +124,8 @@ static pid_t spawn(struct sftp_front *f, int *ret_control, struct dr_err *err)
 				  .report = -1,
 				  .ring_in = f->listener,
 				  .scratch = -1,
-				  .drop_user = true};
+				  .drop_user = true,
+				  .environment = COPY_WITHOUT_MOVSB};
 	int pair[2];
 	pid_t pid;
 

@@ -18,10 +18,6 @@
 #include "util/banned.h"
 
 #define NOBODY 65534
-/* On AMD's Zen 3 and 4, glibc's memcpy of 2 KiB and more copies 2 GB/s instead of 30 when the
- * target is a few bytes past where in its page the source is (glibc bug 30994, mended in 2.39).
- * That is where SSH packets lie. */
-#define COPY_WITHOUT_MOVSB "GLIBC_TUNABLES=glibc.cpu.x86_rep_movsb_threshold=1073741824"
 
 int helper_path(const char *program, char ret[static 4096], struct dr_err *err)
 {
@@ -127,7 +123,7 @@ static _Noreturn void child_main(const struct helper_start *hs, int exe,
 	char *const argv[] = {(char *)(uintptr_t)hs->program, NULL};
 	char *const envp[] = {(char *)(uintptr_t) "PATH=/usr/bin:/bin",
 			      (char *)(uintptr_t) "ASAN_OPTIONS=detect_leaks=0",
-			      (char *)(uintptr_t)COPY_WITHOUT_MOVSB, NULL};
+			      (char *)(uintptr_t)hs->environment, NULL};
 	sigset_t none;
 
 	sigemptyset(&none);

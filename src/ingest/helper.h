@@ -36,7 +36,8 @@ struct helper_start {
 	const char *spec;    /* the work order, written before the helper can block on it */
 	/* borrowed; -1 = /dev/null; scratch: or darkroom-read's source */
 	int report, ring_in, ring_out, scratch;
-	bool drop_user; /* to `nobody` when we are root */
+	bool drop_user;          /* to `nobody` when we are root */
+	const char *environment; /* "NAME=VALUE", beside what every helper has; NULL: nothing */
 };
 
 /* helper_path: where a helper program is: $DARKROOM_LIBEXEC, then beside this binary, then
