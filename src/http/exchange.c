@@ -42,6 +42,7 @@
 #define SMALL_BODY    \
 	((uint64_t)64 \
 	 << 10) /* collected even if there is a sink for it, read at once if streamed */
+#define LONG_BODY ((uint64_t)8 << 20)   /* worth the guard's while */
 #define PACE_BYTES ((uint64_t)64 << 10) /* of a body have to come while a head would have to */
 /* A few transfers at full speed, or many with little memory each. */
 #define FAST_STREAMS 32U
@@ -149,6 +150,8 @@ static struct MHD_Response *stream_answer(struct exchange *x, struct dr_err *err
 		stream.close(stream.arg);
 		x->by_kernel = true;
 		x->sent = stream.length;
+		if (stream.length >= LONG_BODY)
+			guard_uncork(x->server->guard, x->guest);
 		return answer;
 	}
 	fast = atomic_fetch_add(&x->server->streams, 1) < FAST_STREAMS;

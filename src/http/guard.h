@@ -3,7 +3,8 @@
  * Keeps slow clients from holding every connection: one that has not completed a request for too
  * long is shut down, and when there are nearly as many connections as allowed, the one that has
  * waited longest makes room for the newcomer. libmicrohttpd's own timeout only sees silence, so a
- * byte now and then would defeat it. Clients that have left are noticed within seconds.
+ * byte now and then would defeat it. Clients that have left are noticed within seconds. Also takes
+ * the cork off those whose answer is long.
  * Private to http/. Any thread. */
 #ifndef DR_HTTP_GUARD_H
 #define DR_HTTP_GUARD_H
@@ -30,6 +31,10 @@ void guard_leave(struct guard *g, struct guest *guest);
 void guard_busy(struct guard *g, struct guest *guest); /* its request is complete */
 /* guard_waiting: its answer is over, or a good part of its body has come */
 void guard_waiting(struct guard *g, struct guest *guest);
+/* guard_uncork: a long body is about to be sent to it from a file. libmicrohttpd sets TCP_CORK for
+ * the time of it, which makes it half as fast where BBR paces; soon after it is set it is taken
+ * back. */
+void guard_uncork(struct guard *g, struct guest *guest);
 
 DR_DEFINE_CLEANUP(struct guard, guard_free);
 

@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include "http-wire.h"
 #include "http/http.h"
@@ -284,6 +288,54 @@ static void files_that_are_too_short_never_look_whole(void **state)
 	buf_done(&a.body);
 }
 
+/* The other end of a connection within this process. */
+static int server_end(int fd)
+{
+	struct sockaddr_in here, peer;
+	socklen_t len = sizeof here;
+
+	assert_int_equal(getsockname(fd, (struct sockaddr *)&here, &len), 0);
+	for (int other = 0; other < 1024; other++) {
+		len = sizeof peer;
+		if (getpeername(other, (struct sockaddr *)&peer, &len) == 0 &&
+		    peer.sin_family == AF_INET && peer.sin_port == here.sin_port)
+			return other;
+	}
+	fail_msg("the server has no such connection");
+	return -1;
+}
+
+static void fill_large(const struct fixture *f)
+{
+	char some[1000];
+
+	memset(some, 0, sizeof some);
+	for (size_t at = 0; at < CONTENT_AT + LARGE_BYTES; at += sizeof some)
+		assert_int_equal(pwrite(f->fd, some, sizeof some, (off_t)at), sizeof some);
+}
+
+static void a_long_download_does_not_stay_corked(void **state)
+{
+	struct fixture *f = *state;
+	int fd = wire_connect(f->port), small = 4096, corked = 1;
+	socklen_t len = sizeof corked;
+	char some[1000];
+
+	fill_large(f);
+	setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof small);
+	assert_true(wire_puts(fd, "GET /large HTTP/1.1\r\nHost: h\r\n\r\n"));
+	/* With the first of the body the cork is there. */
+	assert_true(recv(fd, some, sizeof some, MSG_WAITALL) == sizeof some);
+	for (int i = 0; i < 500 && corked; i++) {
+		usleep(10000);
+		assert_int_equal(getsockopt(server_end(fd), IPPROTO_TCP, TCP_CORK, &corked, &len),
+				 0);
+	}
+	assert_int_equal(corked, 0);
+	close(fd);
+	assert_int_equal(atomic_load(&f->reads), 0);
+}
+
 static void a_cut_download_is_logged_with_what_was_sent(void **state)
 {
 	struct fixture *f = *state;
@@ -291,9 +343,7 @@ static void a_cut_download_is_logged_with_what_was_sent(void **state)
 	int fd = wire_connect(f->port), small = 4096;
 	char some[1000];
 
-	memset(some, 0, sizeof some);
-	for (size_t at = 0; at < CONTENT_AT + LARGE_BYTES; at += sizeof some)
-		assert_int_equal(pwrite(f->fd, some, sizeof some, (off_t)at), sizeof some);
+	fill_large(f);
 	ask(fd, "GET", "/large", "0-99", &a);
 	assert_int_equal(a.body.len, 100);
 	close(fd);
@@ -341,6 +391,7 @@ int main(void)
 		with_server(what_no_single_file_holds_is_read),
 		with_server(files_that_are_not_in_memory_are_read),
 		with_server(files_that_are_too_short_never_look_whole),
+		with_server(a_long_download_does_not_stay_corked),
 		with_server(a_cut_download_is_logged_with_what_was_sent),
 		cmocka_unit_test(every_connection_may_have_a_file),
 	};
