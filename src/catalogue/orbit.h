@@ -178,7 +178,8 @@ struct listing_line {
 };
 typedef int (*listing_fn)(void *arg, const struct listing_line *line, struct dr_err *err);
 /* catalogue_object_page: costs what is shown, whatever else the container holds: a cut-off subtree
- * is stepped over by seeking behind it, not by reading it. The count of lines. */
+ * is stepped over by seeking behind it, not by reading it; with `path`, where subtrees are not
+ * shown, a seek for each of them. The count of lines. */
 int catalogue_object_page(struct catalogue *c, int64_t container, const struct listing_query *q,
 			  listing_fn fn, void *arg, struct dr_err *err) DR_MUST_CHECK;
 int catalogue_container_page(struct catalogue *c, const char *account,
