@@ -120,9 +120,8 @@ static void *guard_main(void *arg)
 		}
 		uncork_locked(g, now);
 		dr_cond_wait_ms(&g->wake, &g->lock,
-				g->corked.next != &g->corked
-					? (unsigned)dr_min_u64(UNCORK_MS, due - now)
-					: (unsigned)(due - now));
+				g->corked.next != &g->corked ? dr_min_u64(UNCORK_MS, due - now)
+							     : due - now);
 	}
 	dr_unlock(&g->lock);
 	return NULL;
@@ -199,23 +198,23 @@ void guard_busy(struct guard *g, struct guest *guest)
 	dr_unlock(&g->lock);
 }
 
-void guard_waiting(struct guard *g, struct guest *guest)
+static void move_to(struct guard *g, struct guest *ring, struct guest *guest)
 {
 	if (!guest)
 		return;
 	dr_lock(&g->lock);
 	unlist_locked(guest);
-	list_locked(&g->list, guest);
+	list_locked(ring, guest);
 	dr_unlock(&g->lock);
+}
+
+void guard_waiting(struct guard *g, struct guest *guest)
+{
+	move_to(g, &g->list, guest);
 }
 
 void guard_uncork(struct guard *g, struct guest *guest)
 {
-	if (!guest)
-		return;
-	dr_lock(&g->lock);
-	unlist_locked(guest);
-	list_locked(&g->corked, guest);
+	move_to(g, &g->corked, guest);
 	dr_cond_broadcast(&g->wake);
-	dr_unlock(&g->lock);
 }
